@@ -1,0 +1,1 @@
+"""Everything before training records exist."""

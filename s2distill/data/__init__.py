@@ -1,0 +1,1 @@
+"""Bands, record schema, normalisation, augmentation, input pipeline."""

@@ -1,0 +1,215 @@
+"""Writes record folders that any TFDS user can open, whole or not at all."""
+
+import collections
+import json
+import os
+import pathlib
+import types
+from typing import Any
+from typing import Self
+
+from s2distill.atomic_write import atomic_directory
+from s2distill.atomic_write import write_json
+from s2distill.data.manifest import MANIFEST_FILE
+from s2distill.data.manifest import Manifest
+from s2distill.data.manifest import Shard
+from s2distill.data.schema import DATASET_NAME
+from s2distill.data.schema import SCHEMA_VERSION
+from s2distill.data.schema import SPLITS
+from s2distill.data.schema import RecordSpec
+from s2distill.data.schema import make_features
+from s2distill.errors import RecordError
+
+
+class RecordWriter:
+    """Context manager that writes one folder of records.
+
+    The folder appears under its name when the block ends without an error.
+    The bytes depend only on what is written, in order.
+
+        with RecordWriter(folder, spec, provenance={...}) as writer:
+            writer.write("train", example)
+            writer.count_dropped("no valid frame")
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        spec: RecordSpec,
+        *,
+        provenance: dict[str, Any],
+        split_rule: dict[str, Any] | None = None,
+        records_per_shard: int = 32,
+        overwrite: bool = False,
+    ) -> None:
+        """Prepares the folder.
+
+        Args:
+          directory: Final folder; must not hold anything unless `overwrite`.
+          spec: What the records have in common.
+          provenance: JSON-able description of program, settings, sources.
+          split_rule: JSON-able rule by which places were given to splits.
+          records_per_shard: A new file begins after so many records.
+          overwrite: Replace a folder that exists.
+        """
+        self._directory = directory
+        self._spec = spec
+        self._provenance = provenance
+        self._split_rule = split_rule
+        self._records_per_shard = records_per_shard
+        self._folder = atomic_directory(directory, overwrite=overwrite)
+        self._features = make_features(spec)
+        self._lengths: dict[str, list[int]] = collections.defaultdict(list)
+        self._open: dict[str, Any] = {}
+        self._keys: set[str] = set()
+        self._dropped: collections.Counter[str] = collections.Counter()
+
+    def __enter__(self) -> Self:
+        self._path = self._folder.__enter__()
+        return self
+
+    def write(self, split: str, example: dict[str, Any]) -> None:
+        """Appends one record.
+
+        Args:
+          split: "train", "validation" or "test".
+          example: Nested dictionary of NumPy arrays as `schema` lists them.
+
+        Raises:
+          RecordError: Unknown split, a key that was written before, another
+            product level or offset than the specification, or arrays that
+            do not fit it.
+        """
+        self._check(split, example)
+        try:
+            serialized = self._features.serialize_example(example)
+        except (KeyError, ValueError, AssertionError, TypeError) as error:
+            raise RecordError(
+                f"record {example['key']} does not fit the schema: {error}"
+            ) from error
+        self._file(split).write(serialized)
+        self._lengths[split][-1] += 1
+
+    def count_dropped(self, reason: str, number: int = 1) -> None:
+        """Counts tiles left out; the manifest lists them by reason."""
+        self._dropped[reason] += number
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Number of tiles left out so far, by reason."""
+        return dict(self._dropped)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of records written so far, by split."""
+        return {split: sum(n) for split, n in self._lengths.items()}
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: types.TracebackType | None,
+    ) -> bool | None:
+        try:
+            for file in self._open.values():
+                file.close()
+            if kind is None:
+                self._finish()
+        except BaseException as failure:
+            self._folder.__exit__(type(failure), failure, failure.__traceback__)
+            raise
+        return self._folder.__exit__(kind, error, traceback)
+
+    def _check(self, split: str, example: dict[str, Any]) -> None:
+        if split not in SPLITS:
+            raise RecordError(f"split {split!r}; there are {SPLITS}")
+        if example["key"] in self._keys:
+            raise RecordError(f"key {example['key']} was written before")
+        self._keys.add(example["key"])
+        for name in ("product_level", "quantification_dn", "offset_dn"):
+            if example["meta"][name] != getattr(self._spec, name):
+                raise RecordError(
+                    f"record {example['key']} has {name} "
+                    f"{example['meta'][name]}, the others "
+                    f"{getattr(self._spec, name)}: levels are never mixed"
+                )
+
+    def _file(self, split: str) -> Any:
+        """The open file of a split; a new one when the last is full."""
+        import tensorflow as tf
+
+        lengths = self._lengths[split]
+        if not lengths or lengths[-1] == self._records_per_shard:
+            if split in self._open:
+                self._open[split].close()
+            path = self._path / f"{split}-{len(lengths)}"
+            self._open[split] = tf.io.TFRecordWriter(str(path))
+            lengths.append(0)
+        return self._open[split]
+
+    def _finish(self) -> None:
+        if not self._keys:
+            raise RecordError(
+                f"no record for {self._directory}; dropped tiles by reason: "
+                f"{json.dumps(self.dropped) if self._dropped else 'none'}"
+            )
+        shards = self._name_shards()
+        self._write_tfds_metadata(shards)
+        manifest = Manifest(
+            spec=self._spec,
+            shards=tuple(shards),
+            split_rule=self._split_rule,
+            dropped=dict(sorted(self._dropped.items())),
+            provenance=self._provenance,
+        )
+        write_json(self._path / MANIFEST_FILE, manifest.to_json())
+
+    def _name_shards(self) -> list[Shard]:
+        """Gives the files the names that TFDS expects."""
+        shards = []
+        for split in SPLITS:
+            lengths = self._lengths.get(split, [])
+            for index, length in enumerate(lengths):
+                name = (
+                    f"{DATASET_NAME}-{split}.tfrecord-"
+                    f"{index:05d}-of-{len(lengths):05d}"
+                )
+                path = (self._path / f"{split}-{index}").rename(
+                    self._path / name
+                )
+                shards.append(
+                    Shard(
+                        file=name,
+                        split=split,
+                        records=length,
+                        bytes=path.stat().st_size,
+                    )
+                )
+        return shards
+
+    def _write_tfds_metadata(self, shards: list[Shard]) -> None:
+        import tensorflow_datasets as tfds
+
+        template = tfds.core.ShardedFileTemplate(
+            data_dir=pathlib.Path(self._path),
+            dataset_name=DATASET_NAME,
+            filetype_suffix="tfrecord",
+        )
+        splits = [
+            tfds.core.SplitInfo(
+                name=split,
+                shard_lengths=self._lengths[split],
+                num_bytes=sum(s.bytes for s in shards if s.split == split),
+                filename_template=template.replace(split=split),
+            )
+            for split in SPLITS
+            if self._lengths.get(split)
+        ]
+        tfds.folder_dataset.write_metadata(
+            data_dir=self._path,
+            features=self._features,
+            split_infos=splits,
+            version=SCHEMA_VERSION,
+            description="Sentinel-2 stacks paired with 50 cm images and "
+            "labels; see records.json and s2distill/data/schema.py.",
+        )

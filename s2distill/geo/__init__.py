@@ -1,0 +1,1 @@
+"""Grids, rasters, windows and vectors; never TensorFlow."""

@@ -1,0 +1,1 @@
+"""The SavedModel: preprocessing inside, card beside, regions mapped."""

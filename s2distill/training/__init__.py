@@ -1,0 +1,1 @@
+"""Losses, distillation, schedules and callbacks."""

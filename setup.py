@@ -1,0 +1,5 @@
+"""Lets Beam stage the package (`--setup_file=./setup.py`)."""
+
+import setuptools
+
+setuptools.setup()
