@@ -1,0 +1,101 @@
+"""Losses of the five answers, each as a sum and its weight.
+
+A mean over the valid pixels of one replica is not the mean over those of
+the whole batch, so nothing here divides: `objective.combine` does, once.
+
+Shapes: everything is [B, h, w, 1] float32 on the label grid. `weight` is 0
+where a target is unknown; the target's value there has no influence.
+"""
+
+from typing import Any
+
+from keras import ops
+
+# Kept from 0 so that logarithms stay finite; below any density that counts.
+_DENSITY_EPSILON = 1e-7
+_HEIGHT_UNIT_M = 10.0
+
+
+def binary_cross_entropy(
+    logits: Any, probs: Any, weight: Any, *, temperature: float = 1.0
+) -> tuple[Any, Any]:
+    """Cross-entropy from probabilities, hard or soft, to logits.
+
+    Args:
+      logits: Any real numbers.
+      probs: Targets in [0, 1].
+      weight: At least 0.
+      temperature: Softens both: probabilities p become
+        sigmoid(logit(p) / temperature), logits are divided by it, and the
+        loss is multiplied by its square, which keeps the size of the
+        gradient (Hinton et al. 2015, arXiv:1503.02531, section 2.1).
+
+    Returns:
+      (sum of weighted nats, sum of weights), scalars.
+    """
+    if temperature != 1.0:
+        bounded = ops.clip(probs, 1e-4, 1 - 1e-4)
+        teacher_logits = ops.log(bounded) - ops.log1p(-bounded)
+        probs = ops.sigmoid(teacher_logits / temperature)
+        logits = logits / temperature
+    # max(x, 0) - x p + log(1 + exp(-|x|)) never overflows.
+    nats = (
+        ops.relu(logits)
+        - logits * probs
+        + ops.log1p(ops.exp(-ops.absolute(logits)))
+    )
+    return _weighted(nats * temperature**2, weight)
+
+
+def density_divergence(
+    density: Any, target: Any, weight: Any
+) -> tuple[Any, Any]:
+    """Generalised Kullback-Leibler divergence of two densities.
+
+    t log(t / d) - t + d: the deviance of a Poisson count, whose minimum
+    under uncertainty is the expected density, so that sums stay unbiased.
+
+    Args:
+      density: Predicted, buildings per pixel, >= 0.
+      target: True or the teacher's, buildings per pixel, >= 0.
+      weight: At least 0.
+
+    Returns:
+      (sum in nats, number of buildings in the target plus one). Counting by
+      buildings, not pixels, keeps the loss of an average scene near 1.
+    """
+    d = density + _DENSITY_EPSILON
+    t = ops.maximum(target, 0.0) + _DENSITY_EPSILON
+    total, _ = _weighted(t * (ops.log(t) - ops.log(d)) - t + d, weight)
+    buildings, _ = _weighted(t, weight)
+    return total, buildings + ops.cast(ops.any(weight > 0), buildings.dtype)
+
+
+def height_error(height_m: Any, target_m: Any, weight: Any) -> tuple[Any, Any]:
+    """Absolute error of height, heavier on tall buildings, per 10 m.
+
+    A pixel of a building of 10 m weighs twice one of 0 m: tall ones are
+    few, and a plain mean squashes them.
+
+    Args:
+      height_m: Predicted, m above ground.
+      target_m: True or the teacher's, m above ground.
+      weight: At least 0; 1 on building pixels of known height.
+
+    Returns:
+      (sum in units of 10 m, sum of weights).
+    """
+    tallness = 1.0 + ops.maximum(target_m, 0.0) / _HEIGHT_UNIT_M
+    error = ops.absolute(height_m - target_m) / _HEIGHT_UNIT_M
+    return _weighted(error, weight * tallness)
+
+
+def image_error(image: Any, target: Any, weight: Any) -> tuple[Any, Any]:
+    """Absolute error of the grey image, both in [0, 1]."""
+    return _weighted(ops.absolute(image - target), weight)
+
+
+def _weighted(values: Any, weight: Any) -> tuple[Any, Any]:
+    # `where`: a weight of 0 must silence NaN and infinity too.
+    kept = ops.where(weight > 0, values * weight, ops.zeros_like(values))
+    return ops.sum(kept), ops.sum(weight)

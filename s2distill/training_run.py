@@ -1,0 +1,90 @@
+"""A training workdir on disk: `model.keras` and `config.json`.
+
+Programs share it: train writes it, evaluate and export read it.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+from typing import Any
+
+import keras
+
+from s2distill.atomic_write import atomic_file
+from s2distill.atomic_write import write_json
+from s2distill.data.normalize import BandStatistics
+from s2distill.data.schema import RecordSpec
+from s2distill.errors import ModelError
+from s2distill.models import network as _networks  # noqa: F401 - registers
+
+MODEL_FILE = "model.keras"
+CONFIG_FILE = "config.json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """A trained network and what it must be fed.
+
+    Attributes:
+      kind: "teacher", "student" or "bicubic_unet".
+      network: Keras model with the answers of `models.heads`.
+      spec: Of the records it was trained on: bands, level, label factor.
+      statistics: Band statistics it was trained with.
+      frames: T in training; 0 for a teacher.
+      training: Objective, steps, records and teacher, as they were.
+    """
+
+    kind: str
+    network: keras.Model
+    spec: RecordSpec
+    statistics: BandStatistics
+    frames: int
+    training: dict[str, Any]
+
+
+def write_run(workdir: str | os.PathLike[str], run: Run) -> None:
+    """Writes `model.keras`, then `config.json`, each whole or not at all."""
+    folder = pathlib.Path(workdir)
+    with atomic_file(folder / MODEL_FILE) as path:
+        run.network.save(path)
+    write_json(
+        folder / CONFIG_FILE,
+        {
+            "kind": run.kind,
+            "spec": run.spec.to_json(),
+            "statistics": run.statistics.to_json(),
+            "frames": run.frames,
+            "training": run.training,
+        },
+    )
+
+
+def load_run(workdir: str | os.PathLike[str]) -> Run:
+    """Reads a finished training workdir.
+
+    Raises:
+      ModelError: If it is not one.
+    """
+    folder = pathlib.Path(workdir)
+    for name in (MODEL_FILE, CONFIG_FILE):
+        if not (folder / name).exists():
+            raise ModelError(
+                f"{folder} is no finished training: {name} is not there; "
+                "s2distill.train writes it at its end"
+            )
+    content = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    try:
+        network = keras.models.load_model(folder / MODEL_FILE, compile=False)
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{folder / MODEL_FILE} cannot be read: {error}; train again"
+        ) from error
+    return Run(
+        kind=content["kind"],
+        network=network,
+        spec=RecordSpec.from_json(content["spec"]),
+        statistics=BandStatistics.from_json(content["statistics"]),
+        frames=content["frames"],
+        training=content["training"],
+    )
