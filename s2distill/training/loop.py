@@ -99,6 +99,7 @@ def train(
         validation_data=validation,
         validation_steps=config.validation_steps,
         verbose=config.verbose,
+        shuffle=False,  # the dataset is shuffled already; True only warns
         callbacks=[
             StopOnNonFinite(),
             checkpoint,

@@ -1,0 +1,47 @@
+"""A tiny student, its batches, and a folder to train in."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from s2distill.models.student import StudentConfig
+from s2distill.models.student import build_student
+
+BANDS, FACTOR, SIDE = 3, 4, 8
+
+
+@pytest.fixture
+def tiny_student():
+    import keras
+
+    keras.utils.set_random_seed(5)
+    return build_student(
+        BANDS,
+        FACTOR,
+        StudentConfig(
+            channels=(8,),
+            stages=1,
+            fused_channels=8,
+            fused_blocks=1,
+            decoder_min_channels=8,
+        ),
+    )
+
+
+@pytest.fixture
+def batches():
+    """Infinite batches in which bright ground is a building."""
+    rng = np.random.default_rng(0)
+    s2 = rng.normal(size=(24, 2, SIDE, SIDE, BANDS)).astype("float32")
+    bright = (s2[:, 0, :, :, :1] > 0).astype("float32")
+    s2[:, 1] = s2[:, 0]
+    label = bright.repeat(FACTOR, 1).repeat(FACTOR, 2)
+    ones = np.ones_like(label)
+    inputs = {"s2": s2, "frame_valid": np.ones(s2.shape[:4], "float32")}
+    targets = {
+        "building": label,
+        "building_weight": ones,
+        "centroid_density": label * 0.01,
+    }
+    dataset = tf.data.Dataset.from_tensor_slices((inputs, targets))
+    return dataset.repeat().batch(4)

@@ -1,0 +1,144 @@
+"""Closed forms and invariances of the losses."""
+
+import math
+
+import numpy as np
+import pytest
+from keras import ops
+
+from s2distill.training import losses
+
+SHAPE = (2, 3, 5, 1)
+
+
+def _random(seed=0):
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=SHAPE).astype("float32")
+    probs = rng.random(SHAPE).astype("float32")
+    weight = (rng.random(SHAPE) < 0.7).astype("float32")
+    return logits, probs, weight
+
+
+def _mean(pair):
+    total, weight = pair
+    return float(total) / float(weight)
+
+
+def test_an_undecided_network_pays_log_two():
+    _, probs, weight = _random()
+    zeros = np.zeros(SHAPE, "float32")
+    got = losses.binary_cross_entropy(zeros, probs, weight)
+    assert _mean(got) == pytest.approx(math.log(2), rel=1e-6)
+
+
+def test_cross_entropy_equals_its_definition_on_the_valid_pixels():
+    logits, probs, weight = _random()
+    p = 1 / (1 + np.exp(-logits.astype("float64")))
+    nats = -(probs * np.log(p) + (1 - probs) * np.log(1 - p))
+    want = nats[weight > 0].mean()
+    got = losses.binary_cross_entropy(logits, probs, weight)
+    assert _mean(got) == pytest.approx(want, rel=1e-5)
+
+
+def test_huge_logits_stay_finite():
+    logits = np.array([1e4, -1e4], "float32").reshape(1, 2, 1, 1)
+    probs = np.array([1, 0], "float32").reshape(1, 2, 1, 1)
+    total, _ = losses.binary_cross_entropy(logits, probs, np.ones_like(probs))
+    assert float(total) == 0
+
+
+def test_temperature_has_its_minimum_at_the_teacher_too():
+    _, probs, _ = _random()
+    probs = 0.1 + 0.8 * probs
+    weight = np.ones(SHAPE, "float32")
+    at = np.log(probs / (1 - probs)).astype("float32")
+    values = [
+        float(
+            losses.binary_cross_entropy(
+                at + shift, probs, weight, temperature=3.0
+            )[0]
+        )
+        for shift in (-0.5, 0.0, 0.5)
+    ]
+    assert values[1] < min(values[0], values[2])
+
+
+def test_temperature_keeps_the_curvature():
+    # Second derivative at the minimum for p = 0.5: T^2 / (4 T^2) = 1 / 4.
+    half = np.full((1, 1, 1, 1), 0.5, "float32")
+    weight = np.ones_like(half)
+    for temperature in (1.0, 4.0):
+        low, mid, high = (
+            float(
+                losses.binary_cross_entropy(
+                    half * 0 + x, half, weight, temperature=temperature
+                )[0]
+            )
+            for x in (-0.5, 0.0, 0.5)
+        )
+        assert (low - 2 * mid + high) / 0.25 == pytest.approx(0.25, rel=0.03)
+
+
+def test_density_divergence_is_zero_only_at_the_target():
+    _, target, weight = _random()
+    target = target * 0.02
+    same, _ = losses.density_divergence(target, target, weight)
+    more, _ = losses.density_divergence(target * 1.5, target, weight)
+    less, _ = losses.density_divergence(target * 0.5, target, weight)
+    assert float(same) == pytest.approx(0, abs=1e-6)
+    assert float(more) > 1e-3
+    assert float(less) > 1e-3
+
+
+def test_the_best_constant_density_is_the_mean_so_sums_are_unbiased():
+    rng = np.random.default_rng(1)
+    target = rng.poisson(0.4, (1, 40, 50, 1)).astype("float32")
+    weight = np.ones_like(target)
+
+    def cost(c):
+        return float(
+            losses.density_divergence(target * 0 + c, target, weight)[0]
+        )
+
+    mean = float(target.mean())
+    assert cost(mean) < min(cost(mean * 0.98), cost(mean * 1.02))
+
+
+def test_a_tall_building_weighs_more():
+    target = np.array([0.0, 30.0], "float32").reshape(1, 2, 1, 1)
+    ones = np.ones_like(target)
+    low = np.array([1.0, 30.0], "float32").reshape(1, 2, 1, 1)
+    tall = np.array([0.0, 31.0], "float32").reshape(1, 2, 1, 1)
+    low_cost, _ = losses.height_error(low, target, ones)
+    tall_cost, _ = losses.height_error(tall, target, ones)
+    assert float(tall_cost) == pytest.approx(4 * float(low_cost))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        losses.binary_cross_entropy,
+        losses.density_divergence,
+        losses.height_error,
+        losses.image_error,
+    ],
+)
+def test_pixels_without_weight_have_no_influence_not_even_nan(loss):
+    _, predicted, weight = _random(1)
+    _, target, _ = _random(2)
+    before = [float(v) for v in loss(predicted, target, weight)]
+    assert before[0] > 0
+    dirty = np.where(weight > 0, predicted, np.nan)
+    after = [float(v) for v in loss(dirty.astype("float32"), target, weight)]
+    assert before == after
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [losses.binary_cross_entropy, losses.height_error, losses.image_error],
+)
+def test_nothing_valid_gives_zero_weight(loss):
+    a, b, weight = _random()
+    total, number = loss(a, b, np.zeros_like(weight))
+    assert float(total) == 0
+    assert float(ops.convert_to_numpy(number)) == 0

@@ -1,0 +1,75 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from s2distill.models.teacher import TeacherConfig
+from s2distill.models.teacher import build_teacher
+from s2distill.training.objective import Objective
+from s2distill.training.trainer import SoftIntersection
+from s2distill.training.trainer import Trainer
+from s2distill.training.trainer import ask_teacher
+
+
+def test_the_loss_falls_and_the_buildings_are_learnt(tiny_student, batches):
+    trainer = Trainer(tiny_student, Objective())
+    trainer.compile(optimizer=keras.optimizers.Adam(1e-2))
+    history = trainer.fit(
+        batches, epochs=2, steps_per_epoch=60, verbose=0, shuffle=False
+    ).history
+    assert history["loss"][1] < 0.5 * history["loss"][0]
+    assert history["building_iou"][1] > 0.8
+
+
+def test_a_live_teacher_gives_what_it_would_write_into_records():
+    teacher = build_teacher(
+        TeacherConfig(channels=(4, 4), stages_after=0, detail_channels=4)
+    )
+    image = np.random.default_rng(0).normal(size=(2, 16, 16, 3))
+    image = image.astype("float32")
+    seen = np.ones((2, 16, 16, 1), "float32")
+    soft = ask_teacher(teacher, image, {"image_weight": seen})
+    answers = teacher({"image": image})
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(soft["teacher_building_probs"]),
+        1 / (1 + np.exp(-ops.convert_to_numpy(answers["building_logits"]))),
+        rtol=1e-5,
+    )
+    np.testing.assert_array_equal(
+        ops.convert_to_numpy(soft["teacher_weight"]), seen
+    )
+
+
+def test_a_live_teacher_is_never_trained(tiny_student, batches):
+    teacher = build_teacher(
+        TeacherConfig(channels=(4, 4), stages_after=0, detail_channels=4)
+    )
+    before = [w.numpy().copy() for w in teacher.weights]
+
+    def with_image(inputs, targets):
+        shape = ops.shape(targets["building"])
+        image = ops.ones((shape[0], shape[1], shape[2], 3))
+        weight = ops.ones_like(targets["building"])
+        return {**inputs, "image": image}, {
+            **targets,
+            "image_weight": weight,
+        }
+
+    trainer = Trainer(tiny_student, Objective(hard_share=0.0), teacher=teacher)
+    trainer.compile(optimizer="adam")
+    trainer.fit(
+        batches.map(with_image), steps_per_epoch=3, verbose=0, shuffle=False
+    )
+    names = {id(w) for w in trainer.trainable_variables}
+    assert names == {id(w) for w in tiny_student.trainable_variables}
+    for old, new in zip(before, teacher.weights, strict=True):
+        np.testing.assert_array_equal(old, new.numpy())
+
+
+def test_intersection_counts_only_pixels_with_weight():
+    metric = SoftIntersection(name="iou")
+    truth = np.array([1, 1, 0, 0, 1], "float32")
+    found = np.array([1, 0, 1, 0, 0], bool)
+    weight = np.array([1, 1, 1, 1, 0], "float32")
+    metric.update_state(truth, found, sample_weight=weight)
+    assert float(metric.result()) == pytest.approx(1 / 3)
