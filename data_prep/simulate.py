@@ -1,6 +1,6 @@
-"""Writes a simulated world of towns as training records.
+r"""Writes a simulated world of towns as training records.
 
-python -m data_prep.simulate --output=/tmp/world --train_scenes=200 \\
+python -m data_prep.simulate --output=/tmp/world --train_scenes=200 \
     --validation_scenes=20 --test_scenes=40
 
 The folder then holds `labelled` (a share of the train scenes, validation

@@ -1,19 +1,16 @@
 """Paints what lies on the ground: soil, lawns, fields, streets, cars."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
+from data_prep.simulation.cars import park_cars
 from data_prep.simulation.noise import fractal_noise
 from data_prep.simulation.occupancy import PIXEL_M
 from data_prep.simulation.occupancy import draw_line
 from data_prep.simulation.occupancy import fill_polygon
 from data_prep.simulation.palette import Palette
 from data_prep.simulation.town import Town
-
-_CARS = ("dark_car", "white_car", "silver_car", "red_car", "dark_car")
-_CAR_M = (4.4, 1.9)
 
 
 def paint_ground(
@@ -35,7 +32,7 @@ def paint_ground(
         ident = palette.add(patch.material, math.exp(rng.normal(0, 0.12)))
         fill_polygon(surface, patch.ring_m, ident, convex=False)
     _paint_streets(surface, town, rng, palette)
-    _park_cars(surface, town, rng, palette)
+    park_cars(surface, town, rng, palette)
 
 
 def _paint_wild(
@@ -65,7 +62,7 @@ def _paint_streets(
     has_sidewalks = rng.random() < 0.7
     walk = palette.add("concrete", math.exp(rng.normal(-0.1, 0.15)))
     dirt = palette.add(town.soil, math.exp(rng.normal(0.1, 0.1)))
-    tar = draw_tar(rng, palette)
+    tar = _draw_tar(rng, palette)
     if has_sidewalks:
         for street in town.streets:
             if street.paved and street.width_m > 6:
@@ -87,7 +84,7 @@ def _paint_streets(
                 )
 
 
-def draw_tar(rng: np.random.Generator, palette: Palette) -> list[int]:
+def _draw_tar(rng: np.random.Generator, palette: Palette) -> list[int]:
     """Three pavings of a town's streets."""
     base = rng.normal(0, 0.15)
     kinds = rng.choice(
@@ -97,55 +94,3 @@ def draw_tar(rng: np.random.Generator, palette: Palette) -> list[int]:
         palette.add(str(kind), math.exp(base + rng.normal(0, 0.08)))
         for kind in kinds
     ]
-
-
-def _park_cars(
-    surface: np.ndarray,
-    town: Town,
-    rng: np.random.Generator,
-    palette: Palette,
-) -> None:
-    rows = [palette.add(kind, rng.uniform(0.8, 1.2)) for kind in _CARS]
-
-    def put(centre: np.ndarray, along: np.ndarray) -> None:
-        across = np.array([-along[1], along[0]])
-        a, b = along * _CAR_M[0] / 2, across * _CAR_M[1] / 2
-        ring = centre + np.stack([-a - b, a - b, a + b, b - a])
-        fill_polygon(surface, ring, rows[rng.integers(len(rows))])
-
-    for street in town.streets:
-        if street.paved:
-            for _ in range(rng.poisson(1.6)):
-                piece = rng.integers(len(street.line_m) - 1)
-                start, end = street.line_m[piece : piece + 2]
-                run = (end - start) / max(np.hypot(*(end - start)), 1e-6)
-                side = np.array([-run[1], run[0]]) * rng.choice((-1, 1))
-                place = start + (end - start) * rng.random()
-                put(place + side * street.width_m * rng.uniform(0.2, 0.36), run)
-    for patch in town.patches:
-        if patch.cars:
-            _fill_parking(patch.ring_m, patch.cars, rng, put)
-
-
-def _fill_parking(
-    ring_m: np.ndarray,
-    share: float,
-    rng: np.random.Generator,
-    put: Callable[[np.ndarray, np.ndarray], None],
-) -> None:
-    """Rows of cars along the longest side of a paved ground."""
-    sides = np.roll(ring_m, -1, axis=0) - ring_m
-    longest = sides[np.argmax(np.hypot(*sides.T))]
-    run = longest / np.hypot(*longest)
-    across = np.array([-run[1], run[0]])
-    centre = ring_m.mean(0)
-    local = np.stack([(ring_m - centre) @ run, (ring_m - centre) @ across])
-    reach = np.quantile(np.abs(local), 0.5, axis=1)
-    if reach[0] * reach[1] < 20:
-        if rng.random() < share:
-            put(centre, run)
-        return
-    for row in np.arange(-reach[1], reach[1], 8.0):
-        for place in np.arange(-reach[0], reach[0], 2.9):
-            if rng.random() < share * 0.5:
-                put(centre + run * place + across * row, across)

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from data_prep.simulation.frames import Frame
 from data_prep.simulation.styles import STYLES
 from data_prep.simulation.styles import Style
 from data_prep.simulation.styles import draw
@@ -49,6 +50,18 @@ class Block:
     def ring_m(self) -> np.ndarray:
         """[N, 2] outline, along the centre lines."""
         return np.concatenate([side[:-1] for side in self.sides_m])
+
+    @property
+    def centre(self) -> Frame:
+        """Its middle, with the direction of the first side."""
+        run = self.sides_m[0][-1] - self.sides_m[0][0]
+        x, y = self.ring_m.mean(0)
+        return Frame(float(x), float(y), math.atan2(run[1], run[0]))
+
+    def shrunk_m(self, factor: float) -> np.ndarray:
+        """[N, 2] outline, drawn towards its middle."""
+        centre = self.ring_m.mean(0)
+        return centre + (self.ring_m - centre) * factor
 
 
 def make_layout(

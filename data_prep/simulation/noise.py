@@ -32,14 +32,23 @@ def fractal_noise(
     Returns:
       [height, width] float32, mean about 0, standard deviation about 1.
     """
-    total = np.zeros((height, width), np.float32)
+    size = (
+        max(2, round(height / cell_px) + 2),
+        max(2, round(width / cell_px) + 2),
+    )
+    total = np.zeros(size, np.float32)
     power = 0.0
     for octave in range(octaves):
         weight = persistence**octave
-        field = smooth_noise(rng, height, width, cell_px / 2**octave)
-        cv2.scaleAdd(field, weight, total, total)
-        power += 0.5 * weight**2
-    return total / np.float32(np.sqrt(power))
+        if octave:
+            size = 2 * size[0], 2 * size[1]
+            total = cv2.resize(
+                total, size[::-1], interpolation=cv2.INTER_LINEAR
+            )
+        total += np.float32(weight) * rng.standard_normal(size, np.float32)
+        power += 0.45 * weight**2
+    total *= np.float32(1 / np.sqrt(power))
+    return cv2.resize(total, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 def grain(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

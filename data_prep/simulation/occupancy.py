@@ -1,16 +1,22 @@
 """What ground is taken: keeps buildings off streets and off each other."""
 
+import math
+
 import cv2
 import numpy as np
 
+from data_prep.simulation.buildings import Wing
+
 PIXEL_M = 0.5
-_FIXED_BITS = 4  # OpenCV's fixed-point coordinates: 1/16 px
+FIXED_BITS = 4  # OpenCV's fixed-point coordinates: 1/16 px
 
 
 def to_fixed_px(points_m: np.ndarray, pixel_m: float = PIXEL_M) -> np.ndarray:
     """Metres to OpenCV's fixed-point pixels, whose centres are integers."""
-    pixels = np.asarray(points_m) / pixel_m - 0.5
-    return np.round(pixels * (1 << _FIXED_BITS)).astype(np.int32)
+    scale = (1 << FIXED_BITS) / pixel_m
+    # Half a pixel off, half a step on: to the nearest, for any sign.
+    offset = 0.5 - (1 << FIXED_BITS) / 2
+    return np.floor(points_m * scale + offset).astype(np.int32)
 
 
 def fill_polygon(
@@ -28,9 +34,9 @@ def fill_polygon(
     """
     fixed = to_fixed_px(points_m, pixel_m)
     if convex:
-        cv2.fillConvexPoly(plane, fixed, value, shift=_FIXED_BITS)
+        cv2.fillConvexPoly(plane, fixed, value, shift=FIXED_BITS)
     else:
-        cv2.fillPoly(plane, [fixed], value, shift=_FIXED_BITS)
+        cv2.fillPoly(plane, [fixed], value, shift=FIXED_BITS)
 
 
 def draw_line(
@@ -48,7 +54,7 @@ def draw_line(
         False,
         value,
         thickness=max(1, round(width_m / pixel_m)),
-        shift=_FIXED_BITS,
+        shift=FIXED_BITS,
     )
 
 
@@ -75,19 +81,28 @@ class Occupancy:
             self._taken, ring_m, 1, convex=False, pixel_m=self._PIXEL_M
         )
 
-    def is_free(self, ring_m: np.ndarray) -> bool:
-        """True if the convex polygon touches no ground taken.
+    def is_outside(self, x_m: float, y_m: float, margin_m: float = 25) -> bool:
+        """True for a point so far outside that nothing there is seen."""
+        height, width = self._taken.shape
+        return not (
+            -margin_m < x_m < width + margin_m
+            and -margin_m < y_m < height + margin_m
+        )
 
-        Ground outside the extent is free; a polygon wholly outside is not.
+    def is_free(self, wing: Wing, grow_m: float) -> bool:
+        """True if the rectangle, grown, touches no ground taken.
+
+        Ground outside the extent is free; a wing wholly outside is not.
         """
-        low = np.floor(ring_m.min(0)).astype(int)
-        high = np.ceil(ring_m.max(0)).astype(int) + 1
-        x0, y0 = np.maximum(low, 0)
-        patch = self._taken[y0 : max(high[1], 0), x0 : max(high[0], 0)]
+        ring_m = wing.corners_m(grow_m)
+        xs, ys = ring_m[:, 0].tolist(), ring_m[:, 1].tolist()
+        x0, y0 = max(math.floor(min(xs)), 0), max(math.floor(min(ys)), 0)
+        x1, y1 = math.ceil(max(xs)) + 1, math.ceil(max(ys)) + 1
+        patch = self._taken[y0 : max(y1, 0), x0 : max(x1, 0)]
         if patch.size == 0:
             return False
-        if not patch.any():
+        if not cv2.countNonZero(patch):
             return True
         stamp = np.zeros_like(patch)
         fill_polygon(stamp, ring_m - (x0, y0), 1, pixel_m=self._PIXEL_M)
-        return not bool((stamp & patch).any())
+        return not cv2.countNonZero(cv2.bitwise_and(stamp, patch))

@@ -49,18 +49,36 @@ class Painting:
     spectra: np.ndarray
     season: np.ndarray
 
+    def cropped(self, margin_px: int) -> "Painting":
+        """The painting without `margin_px` on each side."""
+        if margin_px == 0:
+            return self
+        inner = np.s_[margin_px:-margin_px, margin_px:-margin_px]
+        rasters = {
+            field.name: np.ascontiguousarray(getattr(self, field.name)[inner])
+            for field in dataclasses.fields(self)
+            if field.name not in ("spectra", "season")
+        }
+        return dataclasses.replace(self, **rasters)
+
     def reflectance(self, bands: tuple[str, ...]) -> np.ndarray:
         """Reflectance in full sun and leaf, [C, h, w] float32."""
         table = select_bands(self.spectra, bands)
         planes = np.empty((len(bands), *self.surface.shape), np.float32)
         for plane, column in zip(planes, table.T, strict=True):
-            np.take(np.ascontiguousarray(column), self.surface, out=plane)
-            np.multiply(plane, self.brightness, out=plane)
+            # Rows are within the table; "clip" only spares a copy.
+            np.take(
+                np.ascontiguousarray(column),
+                self.surface,
+                out=plane,
+                mode="clip",
+            )
+            plane *= self.brightness
         return planes
 
     def season_plane(self) -> np.ndarray:
         """[h, w] float32, factor on `season_change` of the bands."""
-        return np.take(self.season, self.surface) * self.brightness
+        return self.season[self.surface] * self.brightness
 
     @staticmethod
     def season_change(bands: tuple[str, ...]) -> np.ndarray:
@@ -154,7 +172,7 @@ def _roof_facets(wing: Wing) -> list[tuple[np.ndarray, float]]:
         facets.append((((a, -b), (a, b), (ridge, 0.0)), 0.0))
         facets.append((((-a, -b), (-a, b), (-ridge, 0.0)), math.pi))
     return [
-        (wing.place_m(points), wing.angle_rad + looks)
+        (wing.place_m(points), wing.frame.angle_rad + looks)
         for points, looks in facets
     ]
 

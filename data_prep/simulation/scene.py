@@ -260,7 +260,7 @@ class _SeasonalLight:
             light = shadow * -self._dark[index]
             light += np.float32(1.0)
             np.multiply(out, light, out=out)
-        return np.maximum(lit, np.float32(0.002), out=lit)
+        return lit
 
 
 def _draw_times(rng: np.random.Generator, number: int) -> np.ndarray:

@@ -152,7 +152,7 @@ def draw_conditions(
 def draw_cover(
     rng: np.random.Generator, number: int, settings: SensorSettings
 ) -> list[str]:
-    """ "clear", "partly" or "cloudy" for each frame; at least one clear."""
+    """A kind of `draw_clouds` for each frame; at least one is clear."""
     chance = rng.random(number)
     cover = np.full(number, "clear", dtype=object)
     cover[chance < settings.cloudy + settings.partly_cloudy] = "partly"
@@ -240,25 +240,40 @@ def _weights(
     source_m: np.ndarray, centres_m: np.ndarray, gsd_m: float, sigma_m: float
 ) -> np.ndarray:
     """Pixel of `gsd_m` blurred by a Gaussian, at the sources; rows sum to 1."""
-    pixel_m = source_m[1] - source_m[0]
+    pixel_m = float(source_m[1] - source_m[0])
+    stride = round(gsd_m / pixel_m)
     # Beyond 3.5 sigma the rest is below 0.1 % of the weight.
     reach = math.ceil((gsd_m / 2 + 3.5 * sigma_m) / pixel_m)
-    middle = np.round((centres_m - source_m[0]) / pixel_m).astype(int)
-    column = middle[:, None] + np.arange(-reach, reach + 1)
-    offset = source_m[0] + column * pixel_m - centres_m[:, None]
+    first = round(float(centres_m[0] - source_m[0]) / pixel_m)
+    place = np.arange(-reach, reach + 1)
+    # Pixels are whole sources apart: the weights are the same for each.
+    offset = source_m[0] + (first + place) * pixel_m - centres_m[0]
     scale = sigma_m * math.sqrt(2)
-    part = erf((offset + gsd_m / 2) / scale) - erf((offset - gsd_m / 2) / scale)
-    part[(column < 0) | (column >= len(source_m))] = 0
-    part /= np.maximum(part.sum(1, keepdims=True), 1e-12)
-    weights = np.zeros((len(centres_m), len(source_m)), np.float32)
-    row = np.broadcast_to(np.arange(len(centres_m))[:, None], column.shape)
-    kept = part > 0
-    weights[row[kept], column[kept]] = part[kept]
+    kernel = erf((offset + gsd_m / 2) / scale)
+    kernel -= erf((offset - gsd_m / 2) / scale)
+    size = len(source_m)
+    weights = np.zeros((len(centres_m), size), np.float32)
+    last = first + (len(centres_m) - 1) * stride + reach
+    if first >= reach and last < size:
+        # All inside: write the kernel down the diagonal at once.
+        diagonal = np.lib.stride_tricks.as_strided(
+            weights.reshape(-1)[first - reach :],
+            (len(centres_m), len(kernel)),
+            (4 * (size + stride), 4),
+        )
+        diagonal[:] = kernel / kernel.sum()
+        return weights
+    for row in range(len(centres_m)):
+        left = first + row * stride - reach
+        low, high = max(left, 0), min(left + len(kernel), size)
+        if low < high:
+            part = kernel[low - left : high - left]
+            weights[row, low:high] = part / part.sum()
     return weights
 
 
 def _apply(rows: np.ndarray, plane: np.ndarray, cols: np.ndarray) -> np.ndarray:
-    """rows @ plane @ cols.T, leaving out the zeros of the band matrices."""
+    """Gives rows @ plane @ cols.T; skips the zeros of the band matrices."""
     answer = np.empty((len(rows), len(cols)), np.float32)
     for top in range(0, len(rows), _BLOCK_ROWS):
         part = rows[top : top + _BLOCK_ROWS]

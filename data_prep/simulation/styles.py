@@ -16,7 +16,7 @@ class Style:
       keep: Share of street pieces that exist.
       unpaved: Share of streets without paving.
       street_m: Range of the width of an ordinary street.
-      fills: Weight of each way to fill a block; `blocks.py` has them.
+      fills: Weight of each way to fill a block; `town.py` lists them.
       house_m2: Median and spread (log) of a house's footprint.
       gap_m: Range of the gap between neighbours.
       setback_m: Range of the distance from the street's edge.
@@ -258,6 +258,9 @@ STYLE_WEIGHTS = {
 
 def draw(rng: np.random.Generator, weights: dict[str, float]) -> str:
     """A key of `weights`, as often as its weight says."""
-    names = list(weights)
-    total = np.cumsum(list(weights.values()))
-    return names[int(np.searchsorted(total, rng.random() * total[-1]))]
+    level = rng.random() * sum(weights.values())
+    for name, weight in weights.items():
+        level -= weight
+        if level < 0:
+            return name
+    return name

@@ -8,15 +8,42 @@ import dataclasses
 
 import numpy as np
 
-from data_prep.simulation.blocks import BlockFiller
-from data_prep.simulation.blocks import Patch
 from data_prep.simulation.buildings import Building
+from data_prep.simulation.fill_homes import fill_houses
+from data_prep.simulation.fill_homes import fill_perimeter
+from data_prep.simulation.fill_homes import fill_terraces
+from data_prep.simulation.fill_large import fill_halls
+from data_prep.simulation.fill_large import fill_slabs
+from data_prep.simulation.fill_large import fill_towers
+from data_prep.simulation.fill_open import fill_bare
+from data_prep.simulation.fill_open import fill_farm
+from data_prep.simulation.fill_open import fill_field
+from data_prep.simulation.fill_open import fill_forest
+from data_prep.simulation.fill_open import fill_park
+from data_prep.simulation.fill_open import fill_pond
 from data_prep.simulation.layout import Street
 from data_prep.simulation.layout import make_layout
 from data_prep.simulation.occupancy import Occupancy
+from data_prep.simulation.site import Patch
+from data_prep.simulation.site import Site
 from data_prep.simulation.styles import STYLE_WEIGHTS
 from data_prep.simulation.styles import STYLES
 from data_prep.simulation.styles import draw
+
+_FILLS = {
+    "bare": fill_bare,
+    "farm": fill_farm,
+    "field": fill_field,
+    "forest": fill_forest,
+    "halls": fill_halls,
+    "houses": fill_houses,
+    "park": fill_park,
+    "perimeter": fill_perimeter,
+    "pond": fill_pond,
+    "slabs": fill_slabs,
+    "terraces": fill_terraces,
+    "towers": fill_towers,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,17 +109,17 @@ def make_town(
     occupancy = Occupancy(height_m, width_m)
     for street in streets:
         occupancy.take_line(street.line_m, street.width_m + 2.0)
-    filler = BlockFiller(rng, occupancy, soil)
+    site = Site(rng, occupancy, soil)
     for block in blocks:
-        filler.fill(block)
+        _FILLS[block.fill](site, block)
     return Town(
         height_m=height_m,
         width_m=width_m,
         styles=(main, other),
         streets=tuple(streets),
-        buildings=tuple(filler.buildings),
-        patches=tuple(filler.patches),
-        forests_m=tuple(filler.forests_m),
+        buildings=tuple(site.buildings),
+        patches=tuple(site.patches),
+        forests_m=tuple(site.forests_m),
         trees_m=_plant_trees(rng, main, height_m, width_m, streets),
         tree_material=draw(
             rng,
