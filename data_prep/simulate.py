@@ -140,6 +140,7 @@ def _write_records(config: Config) -> None:
         "labelled" if has_labels else "unlabelled" for *_, has_labels in jobs
     )
     with contextlib.ExitStack() as stack:
+        examples = _make_examples(jobs, config.workers, stack)
         writers = {
             name: stack.enter_context(
                 RecordWriter(
@@ -157,7 +158,6 @@ def _write_records(config: Config) -> None:
             )
             for name in present
         }
-        examples = _make_examples(jobs, config.workers)
         progress = tqdm.tqdm(
             examples, total=len(jobs), desc="scenes", unit="scene"
         )
@@ -187,27 +187,33 @@ def _provenance(config: Config) -> dict[str, Any]:
     }
 
 
-def _make_examples(jobs: list[Any], workers: int) -> Iterator[dict[str, Any]]:
+def _make_examples(
+    jobs: list[Any], workers: int, stack: contextlib.ExitStack
+) -> Iterator[dict[str, Any]]:
     """Makes the records in order, on several cores.
 
-    At most a few scenes wait for the writer, so memory does not grow with
-    the number of scenes.
+    The processes start at once, so that they work while this one still
+    loads TensorFlow. At most a few scenes wait for the writer, so memory
+    does not grow with their number. One worker too is a process of its own:
+    with the threads of this one, sums would round in another order.
     """
-    # One worker too is a process of its own: with the threads of this one,
-    # sums would round in another order.
     number = min(workers or os.cpu_count() or 1, len(jobs))
     context = multiprocessing.get_context("spawn")
-    with (
-        _one_thread_each(),
-        context.Pool(number, initializer=_start_worker) as pool,
-    ):
-        waiting: collections.deque[Any] = collections.deque()
-        for job in jobs:
+    with _one_thread_each():
+        pool = stack.enter_context(context.Pool(number, _start_worker))
+    ahead = 4 * number
+    waiting = collections.deque(
+        pool.apply_async(make_example, (job,)) for job in jobs[:ahead]
+    )
+
+    def answers() -> Iterator[dict[str, Any]]:
+        for job in jobs[ahead:]:
+            yield waiting.popleft().get()
             waiting.append(pool.apply_async(make_example, (job,)))
-            if len(waiting) >= 3 * number:
-                yield waiting.popleft().get()
         while waiting:
             yield waiting.popleft().get()
+
+    return answers()
 
 
 def make_example(job: tuple[Any, Any, bool]) -> dict[str, Any]:

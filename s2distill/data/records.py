@@ -59,6 +59,7 @@ class RecordWriter:
         self._records_per_shard = records_per_shard
         self._folder = atomic_directory(directory, overwrite=overwrite)
         self._features = make_features(spec)
+        self._serializer = _make_serializer(self._features)
         self._lengths: dict[str, list[int]] = collections.defaultdict(list)
         self._open: dict[str, Any] = {}
         self._keys: set[str] = set()
@@ -82,7 +83,7 @@ class RecordWriter:
         """
         self._check(split, example)
         try:
-            serialized = self._features.serialize_example(example)
+            serialized = self._serialize(example)
         except (KeyError, ValueError, AssertionError, TypeError) as error:
             raise RecordError(
                 f"record {example['key']} does not fit the schema: {error}"
@@ -133,6 +134,16 @@ class RecordWriter:
                     f"{example['meta'][name]}, the others "
                     f"{getattr(self._spec, name)}: levels are never mixed"
                 )
+
+    def _serialize(self, example: dict[str, Any]) -> bytes:
+        """As `FeaturesDict.serialize_example`, with the keys in order.
+
+        Without `deterministic` the order of a protocol buffer's map, and so
+        the bytes of the file, differ from process to process.
+        """
+        encoded = self._features.encode_example(example)
+        record = self._serializer.get_tf_example(encoded)
+        return record.SerializeToString(deterministic=True)
 
     def _file(self, split: str) -> Any:
         """The open file of a split; a new one when the last is full."""
@@ -213,3 +224,9 @@ class RecordWriter:
             description="Sentinel-2 stacks paired with 50 cm images and "
             "labels; see records.json and s2distill/data/schema.py.",
         )
+
+
+def _make_serializer(features: Any) -> Any:
+    from tensorflow_datasets.core import example_serializer
+
+    return example_serializer.ExampleSerializer(features.get_serialized_info())
