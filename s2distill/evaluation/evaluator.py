@@ -1,0 +1,180 @@
+"""Scores a function that predicts, tile by tile, in bounded memory.
+
+The evaluator never sees a model: `predict_fn` hides whether the answers come
+from Keras, a SavedModel or a file.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from s2distill.errors import ModelError
+from s2distill.errors import RecordError
+from s2distill.evaluation import calibration
+from s2distill.evaluation import counting
+from s2distill.evaluation import height
+from s2distill.evaluation import objects
+from s2distill.evaluation import segmentation
+from s2distill.evaluation.scores import Scores
+from s2distill.evaluation.scores import Tile
+from s2distill.evaluation.scores import compute_scores
+
+PredictFunction = Callable[[dict[str, Any]], dict[str, np.ndarray]]
+
+# What is compared with the truth, and where the truth is known.
+_WEIGHTS = {
+    "building": "building_weight",
+    "road": "road_weight",
+    "centroid_density": "building_weight",
+    "height_m": "height_weight",
+}
+
+
+def evaluate(
+    predict_fn: PredictFunction,
+    dataset: Iterable[tuple[dict[str, Any], dict[str, Any]]],
+    *,
+    label_gsd_m: float = 0.5,
+    count_tile_px: int = 320,
+) -> Scores:
+    """Scores of `predict_fn` on every tile of `dataset`.
+
+    A target that the dataset does not have leaves its scores undefined;
+    pixels of weight 0 take no part in anything.
+
+    Shapes:
+      B: tiles of a batch, any number; h, w: label grid.
+
+    Args:
+      predict_fn: From inputs to a dictionary of [B, h, w, 1]: "building" and
+        "road", probabilities; "centroid_density", buildings per pixel;
+        "height_m". Only those that the dataset has targets for are used.
+      dataset: Batches (inputs, targets) of the pipeline; targets may also
+        hold "key" and "stratum", [B] text.
+      label_gsd_m: Side of a label pixel.
+      count_tile_px: Side of the squares in which buildings are counted,
+        label pixels; 320 at 0.5 m is 160 m.
+
+    Returns:
+      Scores.
+
+    Raises:
+      RecordError: If the dataset has no tile.
+      ModelError: If an answer is missing, of another shape than its target,
+        or not finite in a pixel of known truth.
+    """
+    tiles: list[Tile] = []
+    for inputs, targets in dataset:
+        targets = {name: np.asarray(t) for name, t in targets.items()}
+        answers = {
+            name: np.asarray(a) for name, a in predict_fn(inputs).items()
+        }
+        _check_answers(answers, targets)
+        for one_answers, one_targets in _split_batch(answers, targets):
+            tiles.append(
+                _make_tile(
+                    one_answers,
+                    one_targets,
+                    position=len(tiles),
+                    label_gsd_m=label_gsd_m,
+                    count_tile_px=count_tile_px,
+                )
+            )
+    if not tiles:
+        raise RecordError(
+            "no tile to score: the split is empty; choose another --split"
+        )
+    return compute_scores(tiles)
+
+
+def _make_tile(
+    answers: dict[str, np.ndarray],
+    targets: dict[str, Any],
+    *,
+    position: int,
+    label_gsd_m: float,
+    count_tile_px: int,
+) -> Tile:
+    """The sums of one tile; [h, w] planes."""
+    sums = {}
+    cells = np.zeros((0, 2))
+    for kind in ("building", "road"):
+        if kind in targets:
+            planes = answers[kind], targets[kind], targets[f"{kind}_weight"]
+            sums[kind] = segmentation.sum_confusion(*planes)
+            sums[f"{kind}_histogram"] = calibration.sum_histogram(*planes)
+    if "building" in targets:
+        sums["objects"] = objects.sum_objects(
+            answers["building"],
+            targets["building"],
+            targets["building_weight"],
+            gsd_m=label_gsd_m,
+        )
+    if "centroid_density" in targets:
+        cells = counting.count_cells(
+            answers["centroid_density"],
+            targets["centroid_density"],
+            targets["building_weight"],
+            cell_px=count_tile_px,
+        )
+        sums["count"] = counting.sum_counts(cells)
+    if "height_m" in targets:
+        sums["height"] = height.sum_height_errors(
+            answers["height_m"], targets["height_m"], targets["height_weight"]
+        )
+    return Tile(
+        key=_to_text(targets.get("key", str(position))),
+        sums=sums,
+        cells=cells,
+        stratum=(
+            _to_text(targets["stratum"]) if "stratum" in targets else None
+        ),
+    )
+
+
+def _split_batch(
+    answers: dict[str, np.ndarray], targets: dict[str, np.ndarray]
+) -> Iterator[tuple[dict[str, np.ndarray], dict[str, Any]]]:
+    """One pair for each tile, planes [h, w] instead of [B, h, w, 1]."""
+    for index in range(len(next(iter(targets.values())))):
+        yield tuple(
+            {
+                name: values[index, ..., 0]
+                if values.ndim == 4
+                else values[index]
+                for name, values in arrays.items()
+            }
+            for arrays in (answers, targets)
+        )
+
+
+def _check_answers(
+    answers: dict[str, np.ndarray], targets: dict[str, np.ndarray]
+) -> None:
+    for target, weight in _WEIGHTS.items():
+        if target not in targets:
+            continue
+        if target not in answers:
+            raise ModelError(
+                f"no answer {target!r} among {', '.join(sorted(answers))}"
+            )
+        expected, found = targets[target].shape, answers[target].shape
+        if expected != found:
+            raise ModelError(
+                f"answer {target!r} has shape {found}, its truth {expected}: "
+                "was the model made for another label factor?"
+            )
+        known = targets[weight] > 0
+        broken = int(np.sum(~np.isfinite(answers[target][known])))
+        if broken:
+            raise ModelError(
+                f"answer {target!r} is not finite in {broken} known pixels: "
+                "the model cannot be scored; train it again"
+            )
+
+
+def _to_text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
