@@ -25,11 +25,16 @@ from s2distill.flag_config import flag
 from s2distill.flag_config import run_program
 from s2distill.flag_config import to_flag_lines
 
-_THREAD_SETTINGS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-)
+# Workers share the cores, so each takes one thread. Their arrays are mostly
+# of the same few sizes: memory given back by one is kept for the next, which
+# saves the system the work of clearing it (a tenth of the time).
+_WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+    "MALLOC_TRIM_THRESHOLD_": "134217728",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -199,7 +204,7 @@ def _make_examples(
     """
     number = min(workers or os.cpu_count() or 1, len(jobs))
     context = multiprocessing.get_context("spawn")
-    with _one_thread_each():
+    with _worker_environment():
         pool = stack.enter_context(context.Pool(number, _start_worker))
     ahead = 4 * number
     waiting = collections.deque(
@@ -233,10 +238,10 @@ def _start_worker() -> None:
 
 
 @contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes started within use one thread for matrix products."""
-    before = {name: os.environ.get(name) for name in _THREAD_SETTINGS}
-    os.environ.update(dict.fromkeys(_THREAD_SETTINGS, "1"))
+def _worker_environment() -> Iterator[None]:
+    """Processes started within get `_WORKER_ENVIRONMENT`."""
+    before = {name: os.environ.get(name) for name in _WORKER_ENVIRONMENT}
+    os.environ.update(_WORKER_ENVIRONMENT)
     try:
         yield
     finally:

@@ -13,9 +13,11 @@ from data_prep.simulation.crowns import paint_forest
 from data_prep.simulation.ground import paint_ground
 from data_prep.simulation.noise import fractal_noise
 from data_prep.simulation.noise import grain
+from data_prep.simulation.occupancy import FIXED_BITS
 from data_prep.simulation.occupancy import PIXEL_M
 from data_prep.simulation.occupancy import draw_line
 from data_prep.simulation.occupancy import fill_polygon
+from data_prep.simulation.occupancy import to_fixed_px
 from data_prep.simulation.palette import Palette
 from data_prep.simulation.spectra import SEASON_CHANGE
 from data_prep.simulation.spectra import select_bands
@@ -75,6 +77,25 @@ class Painting:
             )
             plane *= self.brightness
         return planes
+
+    def every_second(self) -> "Painting":
+        """The painting at 1 m: surfaces of every second pixel, mean light.
+
+        Its pixels are sampled a quarter of a metre off their middle.
+        """
+        size = tuple(n // 2 for n in self.surface.shape[::-1])
+        rows, cols = 2 * size[1], 2 * size[0]
+        rasters = {
+            field.name: np.ascontiguousarray(
+                getattr(self, field.name)[:rows:2, :cols:2]
+            )
+            for field in dataclasses.fields(self)
+            if field.name not in ("spectra", "season", "brightness")
+        }
+        mean = cv2.resize(
+            self.brightness[:rows, :cols], size, interpolation=cv2.INTER_AREA
+        )
+        return dataclasses.replace(self, brightness=mean, **rasters)
 
     def season_plane(self) -> np.ndarray:
         """[h, w] float32, factor on `season_change` of the bands."""
@@ -147,16 +168,18 @@ def _paint_building(
     toward_sun_xy: tuple[float, float],
 ) -> None:
     for wing in item.wings:
-        corners = wing.corners_m(_SHRINK_M)
-        fill_polygon(surface, corners, ident)
-        fill_polygon(building, corners, 1)
-        fill_polygon(roof_height, corners, item.height_m)
-        if wing.roof == "flat":
-            fill_polygon(relief, corners, 1.0)
-            continue
-        for facet, uphill in _roof_facets(wing):
-            light = _facet_light(uphill, toward_sun_xy)
-            fill_polygon(relief, facet, light)
+        corners = to_fixed_px(wing.corners_m(_SHRINK_M))
+        for plane, value in (
+            (surface, ident),
+            (building, 1),
+            (roof_height, item.height_m),
+            (relief, 1.0),
+        ):
+            cv2.fillConvexPoly(plane, corners, value, shift=FIXED_BITS)
+        if wing.roof != "flat":
+            for facet, looks in _roof_facets(wing):
+                light = _facet_light(looks, toward_sun_xy)
+                fill_polygon(relief, facet, light)
 
 
 def _roof_facets(wing: Wing) -> list[tuple[np.ndarray, float]]:

@@ -44,16 +44,20 @@ class Material:
     season: float = 0.0
 
 
+# Crowns are given as lit from above; their own shade, painted later, takes
+# a quarter away.
 # fmt: off
 MATERIALS: dict[str, Material] = {
-    "lawn": Material((3.5, 6.3, 4.0, 10, 26, 33, 37, 38, 21, 11), 1.2, 0.55),
+    "lawn": Material((3.2, 6.2, 3.6, 10, 29, 37, 41, 42, 22, 11), 1.2, 0.55),
     "dry_grass": Material((6, 9, 11, 15, 20, 24, 27, 29, 33, 23), 1.5, 0.45),
-    "meadow": Material((3, 5.4, 3.6, 9, 25, 32, 36, 37, 22, 11), 1.5, 0.8),
+    "meadow": Material((3, 5.6, 3.6, 9.5, 28, 36, 40, 41, 23, 11), 1.5, 0.8),
     "crop": Material((2.8, 5, 2.8, 8.5, 29, 38, 43, 44, 20, 9), 1.0, 1.2),
     "stubble": Material((8, 11, 15, 18, 21, 23, 26, 28, 38, 29), 1.0, -0.5),
-    "deciduous": Material((2.2, 4.2, 2.3, 7.5, 26, 34, 37, 38, 17, 7), 2, 0.9),
-    "conifer": Material((1.8, 3.0, 1.9, 5, 17, 22, 24, 25, 11, 5), 2, 0.1),
-    "olive_tree": Material((3, 4.6, 3.8, 8, 18, 22, 25, 26, 17, 10), 2, 0.15),
+    "deciduous": Material(
+        (2.6, 5.4, 2.7, 9.5, 36, 48, 52, 53, 24, 10), 2, 0.9),
+    "conifer": Material((2.0, 3.6, 2.2, 6, 23, 30, 33, 34, 15, 6.5), 2, 0.1),
+    "olive_tree": Material(
+        (3.4, 5.4, 4.2, 9.5, 23, 28, 32, 33, 21, 12), 2, 0.15),
     "brown_soil": Material((6, 8.5, 12, 14, 16, 18, 20, 22, 32, 27), 1.2),
     "red_soil": Material((5, 8, 16, 19, 21, 23, 25, 26, 34, 30), 1.2),
     "pale_soil": Material((14, 18, 23, 25, 27, 29, 31, 32, 40, 36), 1.2),

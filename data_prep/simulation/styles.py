@@ -108,6 +108,23 @@ STYLES: dict[str, Style] = {
         roofs=_SHINGLED,
         slanted=0.92,
     ),
+    "wooded_suburb": Style(
+        block_m=(95, 135),
+        elongation=(1.2, 2.0),
+        warp_m=24.0,
+        keep=0.62,
+        unpaved=0.1,
+        street_m=(6.5, 8.5),
+        fills={"houses": 8, "forest": 6, "park": 1, "field": 1, "pond": 0.7},
+        house_m2=(190, 0.3),
+        gap_m=(9, 20),
+        setback_m=(8, 16),
+        floors=1.7,
+        vacancy=0.12,
+        trees=95,
+        roofs=_SHINGLED,
+        slanted=0.95,
+    ),
     "terraced_town": Style(
         block_m=(56, 76),
         elongation=(1.2, 2.2),
@@ -245,7 +262,8 @@ STYLES: dict[str, Style] = {
 # How often each is a scene's main style.
 STYLE_WEIGHTS = {
     "grid_suburb": 5.0,
-    "curved_suburb": 4.0,
+    "curved_suburb": 3.5,
+    "wooded_suburb": 1.5,
     "terraced_town": 2.0,
     "old_town": 1.5,
     "estate": 1.5,
