@@ -16,13 +16,13 @@ h, w = tile_px * label_factor; C bands.
     meta/transform           [6] float64, affine a b c d e f of the S2 grid
     meta/product_level       text, L1C or L2A
     meta/quantification_dn   float32, DN per unit reflectance
-    meta/offset_dn           float32, reflectance = (DN + offset) / quantification
+    meta/offset_dn           float32, added to DN before the division
     meta/provenance          text, JSON
     image/rgb                [h, w, 3] uint8            field `image`
     image/valid              [h, w] uint8               field `image`
     image/view_angle_deg     float32, 0 = nadir         field `view`
     image/view_azimuth_deg   float32, where roofs lean  field `view`
-    label/valid              [h, w] uint8, 1 = labelled field `building` or `road`
+    label/valid              [h, w] uint8, 1 = labelled `building` or `road`
     label/building           [h, w] uint8               field `building`
     label/centroid_density   [h, w] float16, buildings per pixel   `building`
     label/road               [h, w] uint8               field `road`
