@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+
+from s2distill.errors import ModelError
+from s2distill.errors import RecordError
+from s2distill.evaluation.evaluator import evaluate
+
+
+def _answer(inputs):
+    """The inputs of these tests are the answers."""
+    return inputs
+
+
+@pytest.fixture
+def scored(tiles, make_batches):
+    """Scores of 7 tiles, after an optional change, at some batch size."""
+
+    def run(change=None, batch_size=3, number=7):
+        targets, answers = tiles(number, 0)
+        if change:
+            change(targets, answers)
+        return evaluate(
+            _answer,
+            make_batches(targets, answers, batch_size),
+            count_tile_px=8,
+        )
+
+    return run
+
+
+def test_main_scores_equal_their_definitions_over_all_pixels(scored, tiles):
+    targets, answers = tiles(7, 0)
+    values = scored().values
+    known = targets["building_weight"] > 0
+    true, found = (x["building"][known] >= 0.5 for x in (targets, answers))
+    iou = np.sum(true & found) / np.sum(true | found)
+    absent = np.sum(~true & ~found) / np.sum(~true | ~found)
+    assert values["building_iou"] == pytest.approx(iou)
+    assert values["building_miou"] == pytest.approx((iou + absent) / 2)
+    built = targets["height_weight"] > 0
+    assert values["height_mae_m"] == pytest.approx(
+        np.abs(answers["height_m"] - targets["height_m"])[built].mean(),
+        abs=1e-5,
+    )
+    counts = [
+        np.where(known, x["centroid_density"], 0)
+        .reshape(7, 3, 8, 5, 8)
+        .sum(axis=(2, 4))
+        for x in (targets, answers)
+    ]
+    assert values["count_mae"] == pytest.approx(
+        np.abs(counts[1] - counts[0]).mean(), abs=1e-6
+    )
+    sse = np.sum((counts[1] - counts[0]) ** 2)
+    sst = np.sum((counts[0] - counts[0].mean()) ** 2)
+    assert values["count_r2"] == pytest.approx(1 - sse / sst, abs=1e-4)
+
+
+def test_batch_size_does_not_matter(scored):
+    assert scored(batch_size=1).to_json() == scored(batch_size=7).to_json()
+
+
+def test_unknown_pixels_do_not_move_any_score(scored):
+    def spoil(targets, answers):
+        for target, weight in (
+            ("building", "building_weight"),
+            ("road", "road_weight"),
+            ("height_m", "height_weight"),
+        ):
+            unknown = targets[weight] == 0
+            answers[target][unknown] = np.nan
+            targets[target][unknown] = 1 if target != "height_m" else np.nan
+        answers["centroid_density"][targets["building_weight"] == 0] = np.nan
+
+    assert scored(spoil).to_json() == scored().to_json()
+
+
+@pytest.mark.parametrize(
+    ("absent", "undefined", "defined"),
+    [
+        ("road", "road_miou", "building_miou"),
+        ("height_m", "height_mae_m", "count_r2"),
+        ("centroid_density", "count_r2", "building_ece"),
+        ("building", "missed_per_km2", "road_iou"),
+    ],
+)
+def test_a_target_that_is_absent_leaves_its_scores_undefined(
+    scored, absent, undefined, defined
+):
+    scores = scored(lambda targets, answers: targets.pop(absent))
+    assert scores.values[undefined] is None
+    assert scores.intervals[undefined] is None
+    assert scores.values[defined] is not None
+
+
+def test_a_target_without_weight_leaves_its_scores_undefined(scored):
+    def forget(targets, answers):
+        targets["road_weight"][:] = 0
+
+    assert scored(forget).values["road_miou"] is None
+
+
+def test_tiles_keep_keys_and_strata(scored):
+    scores = scored()
+    assert [t.key for t in scores.tiles][:2] == ["tile-0", "tile-1"]
+    assert {n: len(s.tiles) for n, s in scores.strata.items()} == {
+        "new": 3,
+        "old": 4,
+    }
+
+
+def test_tiles_without_a_key_are_numbered(scored):
+    scores = scored(lambda targets, answers: targets.pop("key"))
+    assert [t.key for t in scores.tiles] == [str(n) for n in range(7)]
+
+
+def test_no_tile_is_refused():
+    with pytest.raises(RecordError, match="no tile to score.*--split"):
+        evaluate(_answer, [])
+
+
+def test_a_missing_answer_is_refused(scored):
+    with pytest.raises(ModelError, match="no answer 'road' among building"):
+        scored(lambda targets, answers: answers.pop("road"))
+
+
+def test_an_answer_on_another_grid_is_refused(scored):
+    def halve(targets, answers):
+        answers["height_m"] = answers["height_m"][:, ::2, ::2]
+
+    with pytest.raises(ModelError, match=r"'height_m' has shape \(3, 12, 20"):
+        scored(halve)
+
+
+def test_an_answer_that_is_not_finite_is_refused(scored):
+    def spoil(targets, answers):
+        targets["building_weight"][1, 2, 3] = 1
+        answers["building"][1, 2, 3] = np.nan
+
+    with pytest.raises(ModelError, match="'building' is not finite in 1 "):
+        scored(spoil)
