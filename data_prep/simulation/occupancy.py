@@ -53,7 +53,8 @@ def draw_line(
         [to_fixed_px(points_m, pixel_m)],
         False,
         value,
-        thickness=max(1, round(width_m / pixel_m)),
+        # OpenCV's lines are a pixel wider than their thickness.
+        thickness=max(1, round(width_m / pixel_m) - 1),
         shift=FIXED_BITS,
     )
 
