@@ -20,6 +20,10 @@ class ProductLevelError(S2DistillError):
     """L1C and L2A, or two offsets, would be mixed."""
 
 
+class RasterError(S2DistillError):
+    """A raster file is absent, broken, or no raster."""
+
+
 class GridError(S2DistillError):
     """A raster has no position, a wrong CRS, or does not overlap another."""
 
