@@ -30,7 +30,7 @@ def park_cars(
       rng: Source of chance.
       palette: Gets a row for each colour.
     """
-    groups = [_on_street(street, rng) for street in town.streets]
+    groups = [_on_streets(town.streets, rng)]
     groups += [
         _on_parking(patch.ring_m, patch.cars, rng)
         for patch in town.patches
@@ -55,15 +55,24 @@ def _rings_m(cars: np.ndarray) -> np.ndarray:
     return cars[:, None, :2] + corners
 
 
-def _on_street(street: Street, rng: np.random.Generator) -> np.ndarray:
-    number = rng.poisson(_CARS_PER_STREET) if street.paved else 0
-    line = street.line_m
-    piece = rng.integers(0, len(line) - 1, number)
-    start, run = line[piece], line[piece + 1] - line[piece]
+def _on_streets(
+    streets: tuple[Street, ...], rng: np.random.Generator
+) -> np.ndarray:
+    """[N, 3] cars at the edges of paved streets."""
+    paved = [street for street in streets if street.paved]
+    if not paved:
+        return np.zeros((0, 3))
+    number = rng.poisson(_CARS_PER_STREET, len(paved))
+    street = np.repeat(np.arange(len(paved)), number)
+    lines = np.stack([s.line_m for s in paved])
+    width = np.array([s.width_m for s in paved])[street]
+    piece = rng.integers(0, lines.shape[1] - 1, len(street))
+    start = lines[street, piece]
+    run = lines[street, piece + 1] - start
     angle = np.arctan2(run[:, 1], run[:, 0])
-    side = street.width_m * rng.uniform(0.2, 0.36, number)
-    side *= rng.choice((-1, 1), number)
-    place = start + run * rng.random((number, 1))
+    side = width * rng.uniform(0.2, 0.36, len(street))
+    side *= rng.choice((-1, 1), len(street))
+    place = start + run * rng.random((len(street), 1))
     place += np.stack([-np.sin(angle), np.cos(angle)], 1) * side[:, None]
     return np.column_stack([place, angle])
 

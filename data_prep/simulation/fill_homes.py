@@ -36,6 +36,8 @@ def fill_houses(site: Site, block: Block) -> None:
                 roof = draw(rng, style.roofs)
             away = margin + _SIDEWALK_M + setback + rng.uniform(0, 2)
             front = plot.moved(0, away).turned(rng.normal(0, 0.04))
+            if site.occupancy.is_taken(*front.place_m(0, size[1] / 2)):
+                continue
             shape = "box"
             if area > 110 and rng.random() < 0.4:
                 shape = "l" if rng.random() < 0.65 else "t"
@@ -69,7 +71,7 @@ def _add_plot(
             (place - 1.8, place + 1.8),
             (-to_street, rng.uniform(0.2, 1.0) * depth),
             draw(rng, {"concrete": 3, "worn_asphalt": 2, "gravel": 2}),
-            cars=0.4,
+            cars=float(rng.random() < 0.4),
         )
     if chance[1] < 0.22:
         start = depth + rng.uniform(0, 2)

@@ -11,6 +11,7 @@ from data_prep.simulation.styles import Style
 from data_prep.simulation.styles import draw
 
 _POINTS_PER_SIDE = 7
+_CORNERS = ((0, 0), (1, 0), (1, 1), (0, 1))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,33 +92,27 @@ def make_layout(
     streets: list[Street] = []
     blocks: list[Block] = []
     reach = (width_m, height_m)
-    for i in range(len(along) - 1):
-        for j in range(len(across) - 1):
-            corners = [
-                (along[i + a], across[j + b])
-                for a, b in ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))
-            ]
-            sides = tuple(
-                bend.side(corners[k], corners[k + 1]) for k in range(4)
-            )
-            if not _near(sides, reach):
-                continue
-            edges = (
-                ("u", i, j),
-                ("v", i + 1, j),
-                ("u", i, j + 1),
-                ("v", i, j),
-            )
-            margins = []
-            for number, edge in enumerate(edges):
-                street = lines.get(edge)
-                margins.append(street[0] / 2 if street else 0.0)
-                if street and number in (0, 3):
-                    streets.append(Street(sides[number], *street))
-            style = main if _is_inside(sides, reach, border) else other
-            blocks.append(
-                Block(sides, tuple(margins), style, draw(rng, style.fills))
-            )
+    cells = [
+        (i, j) for i in range(len(along) - 1) for j in range(len(across) - 1)
+    ]
+    corners = np.array(
+        [[(along[i + a], across[j + b]) for a, b in _CORNERS] for i, j in cells]
+    )
+    sides = bend.lines(corners, np.roll(corners, -1, axis=1))
+    low, high = sides.min((1, 2)), sides.max((1, 2))
+    near = np.all((high > -20) & (low < np.add(reach, 20)), axis=1)
+    for number in np.flatnonzero(near):
+        i, j = cells[number]
+        edges = (("u", i, j), ("v", i + 1, j), ("u", i, j + 1), ("v", i, j))
+        margins = []
+        for edge, side in zip(edges, sides[number], strict=True):
+            street = lines.get(edge)
+            margins.append(street[0] / 2 if street else 0.0)
+            if street and edge in (("u", i, j), ("v", i, j)):
+                streets.append(Street(side, *street))
+        style = main if _is_inside(sides[number], reach, border) else other
+        fill = draw(rng, style.fills)
+        blocks.append(Block(tuple(sides[number]), tuple(margins), style, fill))
     return streets, blocks
 
 
@@ -180,31 +175,24 @@ class _Bend:
         self._phase = rng.uniform(0, 2 * math.pi, 3)
         self._push = rng.normal(0, style.warp_m / 1.5, (3, 2))
 
-    def side(
-        self, start: tuple[float, float], end: tuple[float, float]
-    ) -> np.ndarray:
-        """[N, 2] bent line between two lattice points, metres."""
+    def lines(self, start_m: np.ndarray, end_m: np.ndarray) -> np.ndarray:
+        """[..., N, 2] bent lines between lattice points [..., 2]."""
         share = np.linspace(0, 1, _POINTS_PER_SIDE)[:, None]
-        line = np.asarray(start) * (1 - share) + np.asarray(end) * share
-        turned = (line + self._offset) @ self._turn
+        straight = start_m[..., None, :] * (1 - share)
+        straight = straight + end_m[..., None, :] * share
+        turned = (straight + self._offset) @ self._turn
         push = np.sin(turned @ self._waves + self._phase) @ self._push
         return turned + push + self._centre
 
 
-def _near(sides: tuple[np.ndarray, ...], reach: tuple[float, float]) -> bool:
-    ring = np.concatenate(sides)
-    low, high = ring.min(0), ring.max(0)
-    return bool(np.all(high > -20) and np.all(low < np.add(reach, 20)))
-
-
 def _is_inside(
-    sides: tuple[np.ndarray, ...],
+    sides: np.ndarray,
     reach: tuple[float, float],
     border: tuple[float, float],
 ) -> bool:
     """True on the main style's side of the border line."""
     angle, distance = border
-    offset = np.concatenate(sides).mean(0) - np.asarray(reach) / 2
+    offset = sides.mean((0, 1)) - np.asarray(reach) / 2
     return bool(
         offset[0] * math.cos(angle) + offset[1] * math.sin(angle) < distance
     )

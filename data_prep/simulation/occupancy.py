@@ -90,6 +90,16 @@ class Occupancy:
             and -margin_m < y_m < height + margin_m
         )
 
+    def is_taken(self, x_m: float, y_m: float) -> bool:
+        """True for a point inside on ground taken."""
+        height, width = self._taken.shape
+        row, col = math.floor(y_m), math.floor(x_m)
+        return (
+            0 <= row < height
+            and 0 <= col < width
+            and bool(self._taken[row, col])
+        )
+
     def is_free(self, wing: Wing, grow_m: float) -> bool:
         """True if the rectangle, grown, touches no ground taken.
 

@@ -126,29 +126,23 @@ def _lean(
     levels, step, level_m = source_levels(height_m, view)
     if not levels.any():
         return image
+    rows, cols = np.nonzero(levels)
+    shown = levels[rows, cols]
     height, width = levels.shape
-    cols, rows = np.meshgrid(
-        np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
-    )
-    cols -= np.round(levels * np.float32(step[0]))
-    rows -= np.round(levels * np.float32(step[1]))
-    leaned = cv2.remap(
-        image, cols, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
-    )
+    from_rows = rows - np.round(shown * step[1]).astype(np.intp)
+    from_cols = cols - np.round(shown * step[0]).astype(np.intp)
+    np.clip(from_rows, 0, height - 1, out=from_rows)
+    np.clip(from_cols, 0, width - 1, out=from_cols)
+    leaned = image.copy()
+    colours = image[from_rows, from_cols]
     # The ray meets the surface below its top: a wall, or a crown's side.
-    tops = cv2.remap(
-        np.floor(height_m / np.float32(level_m)),
-        cols,
-        rows,
-        cv2.INTER_NEAREST,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    wall = (levels > 0) & (tops > levels)
+    wall = height_m[from_rows, from_cols] >= (shown + 1) * np.float32(level_m)
     # The walls seen face against the lean; bright if the sun is there too.
     facing = -(step[0] * sun.toward_xy[0] + step[1] * sun.toward_xy[1])
     light = 0.4 + 0.6 * max(facing, 0.0)
     names = np.array(MATERIALS["wall"].percent, np.float32)
-    leaned[wall] = select_bands(names, RGB_BANDS) * np.float32(light)
+    colours[wall] = select_bands(names, RGB_BANDS) * np.float32(light)
+    leaned[rows, cols] = colours
     return leaned
 
 
