@@ -119,7 +119,7 @@ def read_frame(
     corner = _aligned_corner(frame.grid, grid)
     with open_raster(frame.path) as dataset:
         if corner is None:
-            window = _window_under(frame.grid, grid)
+            window = window_under(frame.grid, grid)
             if window is None:
                 return dn, valid
             values, clear = _read_window(dataset, frame, bands, window)
@@ -207,8 +207,8 @@ def _overlap(
     return window, np.s_[top - row : bottom - row, left - col : right - col]
 
 
-def _window_under(source: Grid, wanted: Grid) -> rasterio.windows.Window | None:
-    """The part of `source` that `wanted` covers, with a margin."""
+def window_under(source: Grid, wanted: Grid) -> rasterio.windows.Window | None:
+    """The part of `source` under `wanted`, with a margin; None if none is."""
     bounds = rasterio.warp.transform_bounds(
         parse_crs(wanted.crs), parse_crs(source.crs), *wanted.bounds
     )

@@ -14,8 +14,10 @@ from s2distill.data.bands import ProductLevel
 from s2distill.data.frame_file import Frame
 from s2distill.data.frame_file import open_frame
 from s2distill.data.frame_file import read_frame
+from s2distill.data.frame_file import window_under
 from s2distill.errors import BandError
 from s2distill.errors import FrameError
+from s2distill.errors import GridError
 from s2distill.errors import ProductLevelError
 from s2distill.geo.grid import Grid
 
@@ -148,7 +150,7 @@ def open_frames(
       BandError: If bands cannot be told, or no band is in all files.
       ProductLevelError: If the level cannot be told, or levels, offsets or
         scales are mixed.
-      GridError: If a file has no position.
+      GridError: If a file has no position, or lies off the others.
     """
     paths = _find_paths(pattern)
     frames = [
@@ -158,6 +160,7 @@ def open_frames(
         tuple(sorted(frames, key=lambda f: (f.time_utc_s, f.path)))
     )
     _check_same_kind(stack.frames)
+    _check_same_place(stack)
     if not stack.bands:
         raise BandError(
             f"no band is in all of {len(paths)} files: {paths[0]} has "
@@ -200,3 +203,14 @@ def _check_same_kind(frames: Sequence[Frame]) -> None:
                     f"{name} is {here} in {first.path} but {there} in "
                     f"{frame.path}; keep one kind in a stack"
                 )
+
+
+def _check_same_place(stack: FrameStack) -> None:
+    """Refuses a frame that lies wholly off the stack's grid."""
+    for frame in stack.frames:
+        if window_under(frame.grid, stack.grid) is None:
+            raise GridError(
+                f"{frame.path} does not overlap the other frames: its bounds "
+                f"are {frame.grid.bounds} in {frame.grid.crs}, theirs "
+                f"{stack.grid.bounds} in {stack.grid.crs}; leave it out"
+            )
