@@ -1,0 +1,234 @@
+r"""Write a teacher's answers into records, for a student to learn from.
+
+    python -m data_prep.label_with_teacher --records=world/unlabelled \
+        --teacher=runs/teacher_savedmodel --output=soft/unlabelled
+
+Every record of every split is written again with all it held and the
+teacher's building and road probabilities, centroid density and height beside
+it. Where the image is not valid the teacher saw nothing, and its answer is
+marked so. Answers that are there already are replaced. The manifest names the
+teacher and the hash of its files.
+"""
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+import shutil
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from typing import Any
+
+from absl import logging
+
+from s2distill.errors import ModelError
+from s2distill.errors import RecordError
+from s2distill.flag_config import flag
+from s2distill.flag_config import run_program
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from s2distill.data.manifest import Manifest
+
+    Teacher = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+# Feature of a record: output of the SavedModel.
+ANSWERS = {
+    "building_probs": "building",
+    "road_probs": "road",
+    "centroid_density": "centroid_density",
+    "height_m": "height_m",
+}
+_CARD_FILE = "model_card.json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """Flags of this program."""
+
+    records: str = flag(help="Record folder with 50 cm images.")
+    teacher: str = flag(help="SavedModel of a teacher.")
+    output: str = flag(help="Record folder to write.")
+    batch_size: int = flag(4, help="Images the teacher answers at once.")
+    overwrite: bool = flag(False, help="Replace records that exist.")
+
+
+def run(config: Config) -> None:
+    """Labels the records."""
+    import tqdm
+
+    from s2distill.data.folders import open_folders
+    from s2distill.data.folders import read_records
+    from s2distill.data.manifest import STATISTICS_FILE
+    from s2distill.data.records import RecordWriter
+    from s2distill.data.schema import SPLITS
+
+    manifest = open_folders([config.records])[0]
+    spec = manifest.spec
+    if "image" not in spec.fields:
+        raise RecordError(
+            f"{config.records} holds no images, only "
+            f"{', '.join(spec.fields) or 'frames'}; a teacher looks at the "
+            "50 cm image, so pair the places with one"
+        )
+    teacher = load_teacher(config.teacher)
+    fields = tuple(dict.fromkeys((*spec.fields, "teacher")))
+    with RecordWriter(
+        config.output,
+        dataclasses.replace(spec, fields=fields),
+        provenance=_provenance(config, manifest),
+        split_rule=manifest.split_rule,
+        overwrite=config.overwrite,
+    ) as writer:
+        for reason, number in manifest.dropped.items():
+            writer.count_dropped(reason, number)
+        total = sum(shard.records for shard in manifest.shards)
+        with tqdm.tqdm(total=total, desc="teacher", unit="record") as progress:
+            for split in SPLITS:
+                records = read_records(config.records, split)
+                for batch in _batches(records, config.batch_size):
+                    for record in label_batch(batch, teacher):
+                        writer.write(split, record)
+                    progress.update(len(batch))
+    statistics = pathlib.Path(config.records) / STATISTICS_FILE
+    if statistics.exists():  # of the same frames, so they still hold
+        shutil.copyfile(
+            statistics, pathlib.Path(config.output) / STATISTICS_FILE
+        )
+    logging.info("Wrote %d records to %s.", total, config.output)
+
+
+def load_teacher(path: str) -> "Teacher":
+    """The teacher in a SavedModel.
+
+    Args:
+      path: Folder with the signature `serving_default`: image uint8
+        [B, h, w, 3] to float32 [B, h, w, 1] building and road (probabilities),
+        centroid_density and height_m.
+
+    Returns:
+      A function from [B, h, w, 3] uint8 to those four, by name.
+
+    Raises:
+      ModelError: No SavedModel, or one of another signature.
+    """
+    import tensorflow as tf
+
+    if not tf.saved_model.contains_saved_model(path):
+        raise ModelError(
+            f"no SavedModel at {path}; s2distill.export makes one of a "
+            "training workdir"
+        )
+    model = tf.saved_model.load(path)
+    signature = model.signatures.get("serving_default")
+    inputs = signature.structured_input_signature[1] if signature else {}
+    outputs = signature.structured_outputs if signature else {}
+    if set(inputs) != {"image"} or not set(ANSWERS.values()) <= set(outputs):
+        raise ModelError(
+            f"{path} maps {', '.join(sorted(inputs)) or 'nothing'} to "
+            f"{', '.join(sorted(outputs)) or 'nothing'}; a teacher maps image "
+            f"to {', '.join(ANSWERS.values())}"
+        )
+
+    def answer(images: "np.ndarray") -> "dict[str, np.ndarray]":
+        # `model` stays alive as long as this function: it owns the weights.
+        found = model.signatures["serving_default"](image=tf.constant(images))
+        return {name: found[name].numpy() for name in ANSWERS.values()}
+
+    return answer
+
+
+def label_batch(
+    records: list[dict[str, Any]], teacher: "Teacher"
+) -> list[dict[str, Any]]:
+    """The records with the teacher's answers.
+
+    Args:
+      records: With image/rgb and image/valid of one size.
+      teacher: As `load_teacher` returns.
+
+    Returns:
+      Copies with the group `teacher`; its answers are 0 where the image is
+      not valid.
+
+    Raises:
+      ModelError: An answer of another size than the image, or not finite.
+    """
+    import numpy as np
+
+    answers = teacher(np.stack([r["image"]["rgb"] for r in records]))
+    labelled = []
+    for number, record in enumerate(records):
+        valid = (record["image"]["valid"] > 0).astype(np.uint8)
+        group = {"valid": valid}
+        for feature, output in ANSWERS.items():
+            values = answers[output][number]
+            if values.shape != (*valid.shape, 1):
+                raise ModelError(
+                    f"the teacher's {output} for record {record['key']} has "
+                    f"shape {values.shape}, its image {valid.shape}: export "
+                    "a teacher that answers on the grid of the image"
+                )
+            values = np.where(valid > 0, values[..., 0], 0.0)
+            if not np.isfinite(values).all():
+                raise ModelError(
+                    f"the teacher's {output} for record {record['key']} is "
+                    "not finite everywhere: its training has failed"
+                )
+            group[feature] = values.astype(np.float16)
+        labelled.append({**record, "teacher": group})
+    return labelled
+
+
+def hash_files(directory: str) -> str:
+    """SHA-256 over names and contents of all files in a folder."""
+    folder = pathlib.Path(directory)
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _provenance(config: Config, manifest: "Manifest") -> dict[str, Any]:
+    card = pathlib.Path(config.teacher) / _CARD_FILE
+    return {
+        "program": "data_prep.label_with_teacher",
+        "teacher": {
+            "path": config.teacher,
+            "sha256": hash_files(config.teacher),
+            "card": json.loads(card.read_text(encoding="utf-8"))
+            if card.exists()
+            else None,
+        },
+        "source": {
+            "records": config.records,
+            "provenance": manifest.provenance,
+        },
+    }
+
+
+def _batches(
+    records: Iterable[dict[str, Any]], size: int
+) -> Iterator[list[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    for record in records:
+        batch.append(record)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def main() -> None:
+    """Entry point."""
+    run_program(run, Config, __doc__)
+
+
+if __name__ == "__main__":
+    main()

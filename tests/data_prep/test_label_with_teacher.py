@@ -1,0 +1,180 @@
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data_prep import label_with_teacher
+from data_prep.band_statistics import write_folder_statistics
+from s2distill.data.folders import read_records
+from s2distill.data.manifest import read_manifest
+from s2distill.errors import ModelError
+from s2distill.errors import RecordError
+
+FIELDS = ("image", "view", "building", "road")
+
+
+class ColourTeacher(tf.Module):
+    """Answers in closed form: red, green, blue and their mean."""
+
+    def __init__(self, answer_side=1, factor=1.0):
+        self.step = answer_side
+        self.factor = tf.Variable(factor)
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None, None, 3], tf.uint8, "image")
+        ]
+    )
+    def __call__(self, image):
+        colours = tf.cast(image[:, :: self.step], tf.float32) / 255.0
+        colours *= self.factor
+        return {
+            "building": colours[..., :1],
+            "road": colours[..., 1:2],
+            "centroid_density": colours[..., 2:],
+            "height_m": 40 * tf.reduce_mean(colours, -1, keepdims=True),
+        }
+
+
+def save_teacher(path, **keywords):
+    module = ColourTeacher(**keywords)
+    signature = module.__call__.get_concrete_function()
+    tf.saved_model.save(module, str(path), signatures=signature)
+    return str(path)
+
+
+def label(tmp_path, teacher, source="world", **keywords):
+    label_with_teacher.run(
+        label_with_teacher.Config(
+            records=str(tmp_path / source),
+            teacher=teacher,
+            output=str(tmp_path / "soft"),
+            batch_size=2,
+            **keywords,
+        )
+    )
+    return tmp_path / "soft"
+
+
+def test_every_record_gets_the_answers_and_keeps_what_it_held(
+    tmp_path, example_records
+):
+    written = example_records(
+        tmp_path / "world", {"train": 5, "test": 1}, fields=FIELDS
+    )
+    write_folder_statistics(tmp_path / "world")
+    soft = label(tmp_path, save_teacher(tmp_path / "teacher"))
+    for split, before in written.items():
+        after = list(read_records(soft, split))
+        assert [r["key"] for r in after] == [r["key"] for r in before]
+        for old, new in zip(before, after, strict=True):
+            valid = old["image"]["valid"]
+            red, green, blue = np.moveaxis(
+                old["image"]["rgb"] / 255.0 * valid[..., None], -1, 0
+            )
+            teacher = new.pop("teacher")
+            np.testing.assert_array_equal(teacher["valid"], valid)
+            for name, expected in (
+                ("building_probs", red),
+                ("road_probs", green),
+                ("centroid_density", blue),
+                ("height_m", 40 * (red + green + blue) / 3),
+            ):
+                np.testing.assert_allclose(
+                    teacher[name], expected, rtol=1e-3, atol=1e-6
+                )
+            for group in ("s2", "image", "label"):
+                for name, values in old[group].items():
+                    np.testing.assert_array_equal(new[group][name], values)
+            assert new["meta"]["provenance"] == old["meta"]["provenance"]
+    assert (soft / "statistics.json").read_bytes() == (
+        tmp_path / "world" / "statistics.json"
+    ).read_bytes()
+
+
+def test_the_manifest_names_the_teacher_and_the_source(
+    tmp_path, example_records
+):
+    example_records(tmp_path / "world", {"train": 1}, fields=FIELDS)
+    teacher = save_teacher(tmp_path / "teacher")
+    (tmp_path / "teacher" / "model_card.json").write_text('{"kind": "x"}')
+    manifest = read_manifest(label(tmp_path, teacher))
+    assert manifest.spec.fields == (*FIELDS, "teacher")
+    found = manifest.provenance["teacher"]
+    assert found["path"] == teacher
+    assert found["card"] == {"kind": "x"}
+    assert found["sha256"] == label_with_teacher.hash_files(teacher)
+    assert manifest.provenance["source"]["provenance"] == {"program": "tests"}
+
+
+def test_the_hash_covers_names_and_contents(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x").write_bytes(b"1")
+    inner = hashlib.sha256(b"1").digest()
+    expected = hashlib.sha256(b"a/x\0" + inner).hexdigest()
+    assert label_with_teacher.hash_files(tmp_path) == expected
+    (tmp_path / "a" / "x").rename(tmp_path / "a" / "y")
+    assert label_with_teacher.hash_files(tmp_path) != expected
+
+
+def test_labelling_twice_replaces_the_answers(tmp_path, example_records):
+    written = example_records(
+        tmp_path / "world", {"train": 1}, fields=("image", "teacher")
+    )
+    soft = label(tmp_path, save_teacher(tmp_path / "teacher"))
+    assert read_manifest(soft).spec.fields == ("image", "teacher")
+    before = written["train"][0]["teacher"]["building_probs"]
+    (after,) = read_records(soft, "train")
+    assert not np.array_equal(after["teacher"]["building_probs"], before)
+
+
+def test_records_without_images_are_refused(tmp_path, example_records):
+    example_records(tmp_path / "world", {"train": 1}, fields=("building",))
+    with pytest.raises(RecordError, match="holds no images, only building"):
+        label(tmp_path, "nowhere")
+
+
+def test_a_path_without_a_model_is_refused(tmp_path, example_records):
+    example_records(tmp_path / "world", {"train": 1}, fields=("image",))
+    with pytest.raises(ModelError, match="no SavedModel at .*nowhere"):
+        label(tmp_path, str(tmp_path / "nowhere"))
+
+
+def test_a_model_of_another_signature_is_refused(tmp_path):
+    class Other(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([2], tf.float32)])
+        def __call__(self, x):
+            return {"y": x}
+
+    module = Other()
+    tf.saved_model.save(
+        module,
+        str(tmp_path / "m"),
+        signatures=module.__call__.get_concrete_function(),
+    )
+    with pytest.raises(ModelError, match="maps x to y; a teacher maps image"):
+        label_with_teacher.load_teacher(str(tmp_path / "m"))
+
+
+def test_answers_on_another_grid_leave_no_folder(tmp_path, example_records):
+    example_records(tmp_path / "world", {"train": 1}, fields=("image",))
+    teacher = save_teacher(tmp_path / "teacher", answer_side=2)
+    with pytest.raises(ModelError, match=r"shape \(60, 120, 1\), its image"):
+        label(tmp_path, teacher)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["teacher", "world"]
+
+
+def test_answers_that_are_not_finite_are_refused(tmp_path, example_records):
+    example_records(tmp_path / "world", {"train": 1}, fields=("image",))
+    teacher = save_teacher(tmp_path / "teacher", factor=np.nan)
+    with pytest.raises(ModelError, match="building for record tile-train-0 is"):
+        label(tmp_path, teacher)
+
+
+def test_the_card_is_part_of_the_manifest_as_json(tmp_path, example_records):
+    example_records(tmp_path / "world", {"train": 1}, fields=("image",))
+    soft = label(tmp_path, save_teacher(tmp_path / "teacher"))
+    content = json.loads((soft / "records.json").read_text())
+    assert content["provenance"]["teacher"]["card"] is None
