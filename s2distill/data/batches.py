@@ -15,6 +15,12 @@ Arrays = dict[str, tf.Tensor]
 
 # Grey of red, green, blue: ITU-R BT.601, section 2.5.1.
 _GREY_WEIGHTS = (0.299, 0.587, 0.114)
+_TEACHER_ANSWERS = (
+    "teacher_building_probs",
+    "teacher_road_probs",
+    "teacher_centroid_density",
+    "teacher_height_m",
+)
 
 
 def make_inputs(
@@ -58,7 +64,8 @@ def make_targets(batch: Arrays) -> Arrays:
     """What networks are to answer, and where that is known.
 
     Args:
-      batch: Those planes of `record_parser` that some folder has.
+      batch: What `record_parser` makes of those fields that some folder has,
+        in batches: planes [B, h, w], has_building and its like [B].
 
     Returns:
       [B, h, w, 1] float32: building, road, centroid_density, height_m,
@@ -69,56 +76,51 @@ def make_targets(batch: Arrays) -> Arrays:
     """
     targets: Arrays = {}
     if "building" in batch:
-        known = _is_valid(batch["building_valid"])
+        known = _is_labelled(batch, "building")
         _put(targets, "building", batch["building"], known)
         _put(targets, "centroid_density", batch["centroid_density"], known)
-        targets["building_weight"] = tf.cast(known, tf.float32)
+        _put_weight(targets, "building_weight", known)
     if "road" in batch:
-        known = _is_valid(batch["road_valid"])
+        known = _is_labelled(batch, "road")
         _put(targets, "road", batch["road"], known)
-        targets["road_weight"] = tf.cast(known, tf.float32)
+        _put_weight(targets, "road_weight", known)
     if "height_m" in batch:
-        known = (
-            _is_valid(batch["height_valid"])
-            & _is_valid(batch["building"])
-            & tf.math.is_finite(batch["height_m"])
-        )
+        known = _is_labelled(batch, "height") & (batch["building"] > 0)
+        known &= tf.math.is_finite(batch["height_m"])
         _put(targets, "height_m", batch["height_m"], known)
-        targets["height_weight"] = tf.cast(known, tf.float32)
+        _put_weight(targets, "height_weight", known)
     if "rgb" in batch:
-        known = _is_valid(batch["image_valid"])
+        known = batch["image_valid"] > 0
         _put(targets, "image_grey", _to_grey(batch["rgb"]), known)
-        targets["image_weight"] = tf.cast(known, tf.float32)
+        _put_weight(targets, "image_weight", known)
     if "teacher_valid" in batch:
-        _put_teacher(targets, batch)
+        known = batch["teacher_valid"] > 0
+        for name in _TEACHER_ANSWERS:
+            _put(targets, name, batch[name], known)
+        _put_weight(targets, "teacher_weight", known)
     return targets
 
 
-def _put_teacher(targets: Arrays, batch: Arrays) -> None:
-    known = _is_valid(batch["teacher_valid"])
-    for name in (
-        "teacher_building_probs",
-        "teacher_road_probs",
-        "teacher_centroid_density",
-        "teacher_height_m",
-    ):
-        _put(targets, name, batch[name], known)
-    targets["teacher_weight"] = tf.cast(known, tf.float32)
+def _is_labelled(batch: Arrays, field: str) -> tf.Tensor:
+    has_field = batch[f"has_{field}"][:, tf.newaxis, tf.newaxis]
+    return (batch["label_valid"] > 0) & has_field
 
 
 def _put(
     targets: Arrays, name: str, values: tf.Tensor, known: tf.Tensor
 ) -> None:
-    values = tf.cast(values, tf.float32)
-    targets[name] = tf.where(known, values, tf.zeros_like(values))
+    # Cleared in the small type, then cast: half the memory traffic.
+    values = tf.where(known, values, tf.zeros([], values.dtype))
+    targets[name] = tf.cast(values, tf.float32)[..., tf.newaxis]
 
 
-def _is_valid(plane: tf.Tensor) -> tf.Tensor:
-    return plane > 0
+def _put_weight(targets: Arrays, name: str, known: tf.Tensor) -> None:
+    targets[name] = tf.cast(known, tf.float32)[..., tf.newaxis]
 
 
 def _to_grey(rgb: tf.Tensor) -> tf.Tensor:
-    weights = tf.constant(_GREY_WEIGHTS) / 255.0
-    return tf.reduce_sum(
-        tf.cast(rgb, tf.float32) * weights, axis=-1, keepdims=True
+    """[..., 3] uint8 to [...] float32, 0..1."""
+    channels = tf.unstack(tf.cast(rgb, tf.float32), axis=-1)
+    return tf.add_n(
+        [c * (w / 255.0) for c, w in zip(channels, _GREY_WEIGHTS, strict=True)]
     )

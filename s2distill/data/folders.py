@@ -161,10 +161,10 @@ def select_features(features: Any, names: Sequence[str]) -> Any:
     for name in names:
         group, _, feature = name.partition("/")
         if feature:
-            wanted.setdefault(group, set()).add(feature)
+            wanted.setdefault(group, {})[feature] = features[group][feature]
         else:
-            wanted[group] = True
-    return tfds.decode.PartialDecoding(wanted).extract_features(features)
+            wanted[name] = features[name]
+    return tfds.features.FeaturesDict(wanted)
 
 
 def _with_texts(example: dict[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class PipelineConfig:
       frame_drop: Chance in [0, 1) that a training frame is left out.
       image_contrast: Largest change of the image's contrast, in [0, 1).
       image_brightness: Largest shift of the image, of its range -1..1.
-      shuffle_records: Size of the shuffle buffer; a record has about 4 MB.
+      shuffle_records: Size of the shuffle buffer; a record has 4 to 8 MB.
       host_index: Which of the hosts this is.
       host_count: Hosts that share the records; each record goes to one.
     """
@@ -63,7 +63,7 @@ class PipelineConfig:
     frame_drop: float = 0.0
     image_contrast: float = 0.2
     image_brightness: float = 0.1
-    shuffle_records: int = 48
+    shuffle_records: int = 32
     host_index: int = 0
     host_count: int = 1
 
@@ -244,13 +244,10 @@ def _make_train_example(
     number = tf.random.stateless_uniform(
         [], seeds[2], 0, SYMMETRIES, dtype=tf.int32
     )
-    key = example.pop("key")
-    example["s2_valid"] = example["s2_valid"][..., tf.newaxis]
-    example = apply_symmetry(example, number)
-    example["s2_valid"] = example["s2_valid"][..., 0]
+    example = apply_symmetry(example, parser.row_axes, number)
     reach = tf.constant([config.image_contrast, config.image_brightness])
     jitter = tf.random.stateless_uniform([2], seeds[3], -1.0, 1.0) * reach
-    return {**example, "key": key, "jitter": jitter + tf.constant([1.0, 0.0])}
+    return {**example, "jitter": jitter + tf.constant([1.0, 0.0])}
 
 
 def _take_frames(

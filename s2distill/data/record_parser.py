@@ -24,41 +24,44 @@ Arrays = dict[str, tf.Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class _Plane:
-    """A field on the label grid: where it is, and what must be present."""
+    """A feature on the label grid, and when it is of use."""
 
-    group: str
     feature: str
-    fields: tuple[str, ...]
-    dtype: type
-    channels: int = 1
+    needs: frozenset[str]
+    dtype: type = np.uint8
+    channels: int | None = None
+
+    def is_in(self, spec: RecordSpec) -> bool:
+        return self.needs <= set(spec.fields)
 
 
 # Height counts on buildings alone, so it is of no use without them.
-_HEIGHT_FIELDS = ("building", "height")
-_PLANES = {
-    "rgb": _Plane("image", "rgb", ("image",), np.uint8, 3),
-    "image_valid": _Plane("image", "valid", ("image",), np.uint8),
-    "building": _Plane("label", "building", ("building",), np.uint8),
-    "building_valid": _Plane("label", "valid", ("building",), np.uint8),
-    "centroid_density": _Plane(
-        "label", "centroid_density", ("building",), np.float16
-    ),
-    "road": _Plane("label", "road", ("road",), np.uint8),
-    "road_valid": _Plane("label", "valid", ("road",), np.uint8),
-    "height_m": _Plane("label", "height_m", _HEIGHT_FIELDS, np.float16),
-    "height_valid": _Plane("label", "valid", _HEIGHT_FIELDS, np.uint8),
-    "teacher_building_probs": _Plane(
-        "teacher", "building_probs", ("teacher",), np.float16
-    ),
-    "teacher_road_probs": _Plane(
-        "teacher", "road_probs", ("teacher",), np.float16
-    ),
-    "teacher_centroid_density": _Plane(
-        "teacher", "centroid_density", ("teacher",), np.float16
-    ),
-    "teacher_height_m": _Plane("teacher", "height_m", ("teacher",), np.float16),
-    "teacher_valid": _Plane("teacher", "valid", ("teacher",), np.uint8),
+_NEEDS = {
+    "building": frozenset({"building"}),
+    "road": frozenset({"road"}),
+    "height": frozenset({"building", "height"}),
 }
+_IMAGE = frozenset({"image"})
+_TEACHER = frozenset({"teacher"})
+_HALF = np.float16
+_PLANES = {
+    "rgb": _Plane("image/rgb", _IMAGE, channels=3),
+    "image_valid": _Plane("image/valid", _IMAGE),
+    "building": _Plane("label/building", _NEEDS["building"]),
+    "centroid_density": _Plane(
+        "label/centroid_density", _NEEDS["building"], _HALF
+    ),
+    "road": _Plane("label/road", _NEEDS["road"]),
+    "height_m": _Plane("label/height_m", _NEEDS["height"], _HALF),
+    "teacher_building_probs": _Plane("teacher/building_probs", _TEACHER, _HALF),
+    "teacher_road_probs": _Plane("teacher/road_probs", _TEACHER, _HALF),
+    "teacher_centroid_density": _Plane(
+        "teacher/centroid_density", _TEACHER, _HALF
+    ),
+    "teacher_height_m": _Plane("teacher/height_m", _TEACHER, _HALF),
+    "teacher_valid": _Plane("teacher/valid", _TEACHER),
+}
+_LABEL_VALID = "label_valid"
 
 
 class RecordParser:
@@ -76,17 +79,19 @@ class RecordParser:
         """
         self._specs = tuple(specs)
         self._crop_px = crop_px or specs[0].tile_px
-        self._present = [_planes_of(spec) for spec in specs]
-        # In the order of the table, whichever folder has them.
-        self.planes = tuple(
-            name
-            for name in _PLANES
-            if any(name in present for present in self._present)
+        self._planes = {
+            name: plane
+            for name, plane in _PLANES.items()
+            if any(plane.is_in(spec) for spec in specs)
+        }
+        self._has_labels = any(spec.has_labels for spec in specs)
+        self._features = [_reduced_features(spec) for spec in specs]
+        # Where each array has its rows; columns follow.
+        self.row_axes = {"s2_dn": 1, "s2_valid": 1} | dict.fromkeys(
+            self._planes, 0
         )
-        self._features = [
-            _reduced_features(spec, present)
-            for spec, present in zip(specs, self._present, strict=True)
-        ]
+        if self._has_labels:
+            self.row_axes[_LABEL_VALID] = 0
 
     def __call__(
         self, serialized: tf.Tensor, folder: tf.Tensor, lots: tf.Tensor
@@ -100,8 +105,11 @@ class RecordParser:
             to the last row and column that it can begin at.
 
         Returns:
-          key; s2_dn [T, H, W, C] uint16; s2_valid [T, H, W] uint8; and
-          `planes`, each [h, w, channels], of the type on disk.
+          key; s2_dn [T, H, W, C] uint16; s2_valid [T, H, W] uint8. Of what any
+          folder has: rgb [h, w, 3]; other planes [h, w] by the names of the
+          targets, and image_valid, teacher_valid, all of the type on disk. If
+          any has labels: label_valid [h, w], and has_building, has_road and
+          has_height, scalar bool.
         """
         branches = [
             self._branch(number, serialized, lots)
@@ -124,38 +132,40 @@ class RecordParser:
         side, factor = self._crop_px, spec.label_factor
         begins = tf.cast(spec.tile_px - side + 1, tf.float32)
         corner = tf.cast(tf.floor(lots * begins), tf.int32)
+
+        def cut_plane(feature: str) -> tf.Tensor:
+            group, name = feature.split("/")
+            return _cut(record[group][name], corner * factor, side * factor, 0)
+
         parsed = {
             "key": record["key"],
             "s2_dn": _cut(record["s2"]["image"], corner, side, 1),
             "s2_valid": _cut(record["s2"]["valid"], corner, side, 1),
         }
-        for name in self.planes:
-            plane = _PLANES[name]
-            shape = (side * factor, side * factor, plane.channels)
-            if name in self._present[number]:
-                values = record[plane.group][plane.feature]
-                values = _cut(values, corner * factor, side * factor, 0)
-                parsed[name] = tf.reshape(values, shape)
+        square = (side * factor, side * factor)
+        for name, plane in self._planes.items():
+            if plane.is_in(spec):
+                parsed[name] = cut_plane(plane.feature)
             else:
-                parsed[name] = tf.zeros(shape, plane.dtype)
+                depth = () if plane.channels is None else (plane.channels,)
+                parsed[name] = tf.zeros(square + depth, plane.dtype)
+        if self._has_labels:
+            parsed[_LABEL_VALID] = (
+                cut_plane("label/valid")
+                if spec.has_labels
+                else tf.zeros(square, tf.uint8)
+            )
+            for field, needs in _NEEDS.items():
+                parsed[f"has_{field}"] = tf.constant(needs <= set(spec.fields))
         return parsed
 
 
-def _planes_of(spec: RecordSpec) -> tuple[str, ...]:
-    return tuple(
-        name
-        for name, plane in _PLANES.items()
-        if set(plane.fields) <= set(spec.fields)
-    )
-
-
-def _reduced_features(
-    spec: RecordSpec, planes: Sequence[str]
-) -> tfds.features.FeaturesDict:
-    names = {f"{_PLANES[p].group}/{_PLANES[p].feature}" for p in planes}
-    return select_features(
-        make_features(spec), ["key", "s2/image", "s2/valid", *sorted(names)]
-    )
+def _reduced_features(spec: RecordSpec) -> tfds.features.FeaturesDict:
+    names = ["key", "s2/image", "s2/valid"]
+    if spec.has_labels:
+        names.append("label/valid")
+    names += [plane.feature for plane in _PLANES.values() if plane.is_in(spec)]
+    return select_features(make_features(spec), names)
 
 
 def _cut(
