@@ -235,8 +235,8 @@ def _fit(config: Config, trainer: "Trainer", statistics: Any) -> None:
     train(
         trainer,
         lambda steps: make_train_dataset(
-            config.records, pipeline, statistics
-        ).skip(steps),
+            config.records, pipeline, statistics, start_step=steps
+        ),
         validation,
         LoopConfig(
             steps=config.steps,
