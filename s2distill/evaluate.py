@@ -1,4 +1,4 @@
-"""Score trained models side by side, as JSON, table and pictures.
+r"""Score trained models side by side, as JSON, table and pictures.
 
     python -m s2distill.evaluate --records=world/labelled --split=test \
         --models=teacher=runs/teacher,student=runs/student --output=scores

@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from s2distill import evaluation_run
 from s2distill.errors import BandError
 from s2distill.errors import ConfigError
 from s2distill.errors import ProductLevelError
 from s2distill.errors import RecordError
+from s2distill.evaluation.report import make_report
 from s2distill.evaluation_run import evaluate_models
 from s2distill.evaluation_run import make_predict_function
 
@@ -84,12 +86,27 @@ def world(example_records, tmp_path):
     return str(folder), written["test"]
 
 
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Scores alone: drawing takes most of the time."""
+    monkeypatch.setattr(
+        evaluation_run,
+        "write_gallery",
+        lambda output, scores, examples, teacher, cell_m: (
+            make_report(scores, teacher),
+            [],
+        ),
+    )
+
+
 def _score(models, world, output, **keywords):
     keywords = {"batch_size": 2, "count_cell_m": 30, "examples": 2, **keywords}
     return evaluate_models(models, [world[0]], output, **keywords)
 
 
-def test_teachers_scores_are_those_of_the_written_records(world, tmp_path):
+def test_teachers_scores_are_those_of_the_written_records(
+    world, tmp_path, no_pictures
+):
     report, _ = _score({"big": make_teacher()}, world, tmp_path / "out")
     labels = [record["label"] for record in world[1]]
     red = np.stack([record["image"]["rgb"][..., 0] for record in world[1]])
@@ -123,7 +140,7 @@ def test_students_are_retained_against_the_teacher(world, tmp_path):
     assert sum(name.startswith("example_") for name in names) == 2
 
 
-def test_batch_size_does_not_move_scores(world, tmp_path):
+def test_batch_size_does_not_move_scores(world, tmp_path, no_pictures):
     one, five = (
         _score(
             {"small": make_student()},
@@ -138,7 +155,7 @@ def test_batch_size_does_not_move_scores(world, tmp_path):
     assert one["height_mae_m"] == pytest.approx(five["height_mae_m"], rel=1e-6)
 
 
-def test_tiles_are_told_apart_by_a_pattern(world, tmp_path):
+def test_tiles_are_told_apart_by_a_pattern(world, tmp_path, no_pictures):
     report, _ = _score(
         {"small": make_student()},
         world,
