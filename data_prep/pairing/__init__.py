@@ -1,0 +1,1 @@
+"""A user's rasters and vectors, cut into training records."""
