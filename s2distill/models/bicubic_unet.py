@@ -8,10 +8,10 @@ import dataclasses
 from typing import Any
 
 import keras
-from keras import ops
 
 from s2distill.models.blocks import CropLike
 from s2distill.models.blocks import ResidualBlock
+from s2distill.models.enlargement import Enlargement
 from s2distill.models.fusion import FoldFrames
 from s2distill.models.fusion import MaskedPooling
 from s2distill.models.heads import heads
@@ -34,42 +34,6 @@ class BicubicUnetConfig:
 
 
 BICUBIC_UNET_PRESETS = {"small": BicubicUnetConfig()}
-
-
-@keras.saving.register_keras_serializable(package="s2distill")
-class BicubicEnlargement(keras.layers.Layer):
-    """[N, H, W, C] -> [N, H r, W r, C] by bicubic interpolation.
-
-    Attributes:
-      factor: r.
-    """
-
-    def __init__(self, factor: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.factor = factor
-
-    def call(self, x: Any) -> Any:
-        _, height, width, _ = ops.shape(x)
-        return ops.image.resize(
-            x,
-            (height * self.factor, width * self.factor),
-            interpolation="bicubic",
-            data_format="channels_last",
-        )
-
-    def compute_output_shape(
-        self, input_shape: tuple[int | None, ...]
-    ) -> tuple[int | None, ...]:
-        batch, height, width, channels = input_shape
-        return (
-            batch,
-            None if height is None else height * self.factor,
-            None if width is None else width * self.factor,
-            channels,
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}
 
 
 def build_bicubic_unet(
@@ -97,7 +61,7 @@ def build_bicubic_unet(
     frame_valid = keras.Input((None, None, None), name="frame_valid")
     x = FoldFrames(name="fold")(s2, frame_valid)
     x = MaskedPooling(name="composite")(x, frame_valid)[..., : bands + 1]
-    x = BicubicEnlargement(config.enlargement, name="enlarge")(x)
+    x = Enlargement(config.enlargement, kernel="bicubic", name="enlarge")(x)
     x = keras.layers.Conv2D(
         config.channels[0], 3, padding="same", activation="relu", name="stem"
     )(x)
