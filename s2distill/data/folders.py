@@ -145,8 +145,8 @@ def read_records(
                 yield _with_texts(example)
         except tf.errors.DataLossError as error:
             raise RecordError(
-                f"{path} is damaged: {error.message}; copy it again or "
-                "write the records again"
+                f"{path} is damaged, a checksum does not match; copy it "
+                "again or write the records again"
             ) from error
 
 

@@ -1,10 +1,12 @@
 """Writes record folders that any TFDS user can open, whole or not at all."""
 
 import collections
+import contextlib
 import json
 import os
 import pathlib
 import types
+from collections.abc import Iterator
 from typing import Any
 from typing import Self
 
@@ -84,11 +86,19 @@ class RecordWriter:
         self._check(split, example)
         try:
             serialized = self._serialize(example)
-        except (KeyError, ValueError, AssertionError, TypeError) as error:
+        except (
+            KeyError,
+            ValueError,
+            AssertionError,
+            TypeError,
+            RuntimeError,  # what TFDS makes of a KeyError
+        ) as error:
             raise RecordError(
-                f"record {example['key']} does not fit the schema: {error}"
+                f"record {example['key']} does not fit the schema: "
+                f"{' '.join(str(error).split())}"
             ) from error
-        self._file(split).write(serialized)
+        with _disk_errors():
+            self._file(split).write(serialized)
         self._lengths[split][-1] += 1
 
     def count_dropped(self, reason: str, number: int = 1) -> None:
@@ -112,8 +122,9 @@ class RecordWriter:
         traceback: types.TracebackType | None,
     ) -> bool | None:
         try:
-            for file in self._open.values():
-                file.close()
+            with _disk_errors():
+                for file in self._open.values():
+                    file.close()
             if kind is None:
                 self._finish()
         except BaseException as failure:
@@ -231,3 +242,14 @@ def _make_serializer(features: Any) -> Any:
     from tensorflow_datasets.core import example_serializer
 
     return example_serializer.ExampleSerializer(features.get_serialized_info())
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    """TensorFlow's own errors of a full disk as Python's."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from error
