@@ -1,0 +1,80 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from s2distill.data import schema
+from s2distill.errors import BandError
+from s2distill.errors import ProductLevelError
+from s2distill.errors import RecordError
+
+SPEC = schema.RecordSpec(bands=("B2", "B8"), tile_px=3, label_factor=5)
+
+
+def flat_names(features):
+    return {
+        f"{group}/{name}" if name else group
+        for group, inner in features.items()
+        for name in (inner.keys() if hasattr(inner, "keys") else [None])
+    }
+
+
+def test_a_specification_survives_json():
+    spec = dataclasses.replace(SPEC, fields=("image", "road"), offset_dn=-1000)
+    assert schema.RecordSpec.from_json(spec.to_json()) == spec
+
+
+def test_labels_are_finer_by_the_factor():
+    assert SPEC.label_px == 15
+    features = schema.make_features(
+        dataclasses.replace(SPEC, fields=("image",))
+    )
+    assert features["image"]["rgb"].shape == (15, 15, 3)
+    assert features["s2"]["image"].shape == (None, 3, 3, 2)
+    assert features["s2"]["image"].np_dtype == np.uint16
+
+
+@pytest.mark.parametrize(
+    ("fields", "present"),
+    [
+        ((), set()),
+        (("image",), {"image/rgb", "image/valid"}),
+        (("view",), {"image/view_angle_deg", "image/view_azimuth_deg"}),
+        (
+            ("building",),
+            {"label/valid", "label/building", "label/centroid_density"},
+        ),
+        (("road",), {"label/valid", "label/road"}),
+        (("road", "height"), {"label/valid", "label/road", "label/height_m"}),
+        (
+            ("teacher",),
+            {
+                "teacher/building_probs",
+                "teacher/road_probs",
+                "teacher/centroid_density",
+                "teacher/height_m",
+                "teacher/valid",
+            },
+        ),
+    ],
+)
+def test_what_a_set_does_not_hold_is_absent(fields, present):
+    features = schema.make_features(dataclasses.replace(SPEC, fields=fields))
+    always = {"key", "s2/image", "s2/valid", "s2/time_utc_s"}
+    found = {n for n in flat_names(features) if not n.startswith("meta/")}
+    assert found == always | present
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"fields": ("hight",)}, RecordError, r"fields \['hight'\]; there are"),
+        ({"tile_px": 0}, RecordError, "tile_px=0, label_factor=5"),
+        ({"label_factor": 0}, RecordError, "label_factor=0: both"),
+        ({"bands": ("B2", "B99")}, BandError, "band 'B99'"),
+        ({"product_level": "L3"}, ProductLevelError, "level 'L3'"),
+    ],
+)
+def test_an_impossible_specification_is_refused(change, error, message):
+    with pytest.raises(error, match=message):
+        dataclasses.replace(SPEC, **change)
