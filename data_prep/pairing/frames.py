@@ -2,11 +2,12 @@
 
 import dataclasses
 import math
-import pathlib
+import os
 from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+import scipy.ndimage
 
 from data_prep.pairing.image import Image
 from data_prep.pairing.pair_grid import LABEL_FACTOR
@@ -18,6 +19,7 @@ from data_prep.simulation.rgb_reflectance import estimate_reflectance
 from data_prep.simulation.sensor import SensorSettings
 from data_prep.simulation.sensor import Stack
 from data_prep.simulation.sensor import simulate_stack
+from s2distill.atomic_write import atomic_directory
 from s2distill.data.bands import S2_QUANTIFICATION_DN
 from s2distill.data.bands import VISIBLE_BANDS
 from s2distill.data.frame_stack import FrameStack
@@ -85,16 +87,24 @@ class SimulatedFrames:
         places = [self.bands.index(band) for band in bands]
         return self.stack.dn[window][..., places], self.stack.valid[window]
 
-    def write(self, folder: pathlib.Path) -> None:
-        """Writes the frames as GeoTIFFs, to map the place later."""
-        write_frames(
-            folder,
-            self.stack,
-            self.grid,
-            bands=self.bands,
-            offset_dn=self.offset_dn,
-            product_level=self.product_level,
-        )
+    def write(
+        self, directory: str | os.PathLike[str], *, overwrite: bool = False
+    ) -> None:
+        """Writes the frames as GeoTIFFs, to map the place later.
+
+        Args:
+          directory: Folder to write, whole or not at all.
+          overwrite: Replace a folder that exists.
+        """
+        with atomic_directory(directory, overwrite=overwrite) as folder:
+            write_frames(
+                folder,
+                self.stack,
+                self.grid,
+                bands=self.bands,
+                offset_dn=self.offset_dn,
+                product_level=self.product_level,
+            )
 
 
 def simulate_frames(
@@ -128,7 +138,7 @@ def simulate_frames(
     rgb, image_valid = image.read(grid.refined(LABEL_FACTOR))
     slots = rng.choice(max(_SLOTS_IN_A_YEAR, frames), frames, replace=False)
     stack = simulate_stack(
-        estimate_reflectance(rgb, bands, gamma=gamma),
+        estimate_reflectance(_fill_gaps(rgb, image_valid), bands, gamma=gamma),
         _FIRST_TIME_S + np.sort(slots).astype(np.int64) * _REVISIT_S,
         SensorSettings(bands=bands),
         rng,
@@ -193,6 +203,16 @@ def _middle(grid: Grid) -> Grid:
     return grid.cropped(
         (grid.height - height) // 2, (grid.width - width) // 2, height, width
     )
+
+
+def _fill_gaps(rgb: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Repeats the nearest ground, so that gaps do not darken what is near."""
+    if valid.all() or not valid.any():
+        return rgb
+    nearest = scipy.ndimage.distance_transform_edt(
+        valid == 0, return_distances=False, return_indices=True
+    )
+    return rgb[tuple(nearest)]
 
 
 def _is_whole(valid: np.ndarray) -> np.ndarray:

@@ -40,14 +40,6 @@ class Image:
     path: str
     grid: Grid
 
-    def moved(self, x_m: float, y_m: float) -> "Image":
-        """The same picture with its position corrected, in its own CRS."""
-        a, b, c, d, e, f = self.grid.transform
-        moved = (a, b, c + x_m, d, e, f + y_m)
-        return dataclasses.replace(
-            self, grid=dataclasses.replace(self.grid, transform=moved)
-        )
-
     def bounds_in(self, crs: str) -> Bounds:
         """(left, bottom, right, top) in another CRS; GridError if nowhere."""
         return move_bounds(self.grid, crs, self.path)

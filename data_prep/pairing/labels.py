@@ -36,14 +36,6 @@ class Layer:
         values = None if self.values is None else self.values[found]
         return self.geometries[found], values
 
-    def moved(self, x_m: float, y_m: float) -> "Layer":
-        """The same layer with every point displaced."""
-        move = np.array([x_m, y_m])
-        return Layer(
-            shapely.transform(self.geometries, lambda p: p + move),
-            self.values,
-        )
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Labels:
@@ -73,15 +65,6 @@ class Labels:
         if self.buildings is not None and self.buildings.values is not None:
             found.append("height")
         return tuple(found)
-
-    def moved(self, x_m: float, y_m: float) -> "Labels":
-        """The same labels with their position corrected."""
-        layers = {
-            name: layer.moved(x_m, y_m)
-            for name in ("buildings", "roads", "area")
-            if (layer := getattr(self, name)) is not None
-        }
-        return dataclasses.replace(self, **layers)
 
     def draw(self, grid: Grid, image_valid: np.ndarray) -> dict[str, Any]:
         """Draws the group `label` of a record.
