@@ -42,11 +42,12 @@ class Predictor:
 
         Returns:
           "building", "road", "centroid_density", "height_m", "image_grey",
-          each float32 [B, h, w, 1]; see `module.FramesModule`. Where no frame
+          each float32 [B, h, w, 1]; see `module.ServingModule`. Where no frame
           is valid they are finite and mean nothing.
 
         Raises:
-          ModelError: Wrong names of inputs, or an answer that is not finite.
+          ModelError: Wrong names, types or shapes of inputs, or an answer
+            that is not finite.
           BandError: Another number of bands than the model's.
           FrameError: No frame at all.
         """
@@ -69,7 +70,15 @@ class Predictor:
                 f"{self.directory} is a {card.kind} and takes "
                 f"{sorted(wanted)}, not {sorted(inputs)}; choose another model"
             )
+        for name, values in inputs.items():
+            dtype = "uint16" if name == "s2_dn" else "uint8"
+            if values.dtype != dtype:
+                raise ModelError(
+                    f"{name} is {values.dtype}: {self.directory} takes {dtype}"
+                    ", the integers of the files; normalise nothing"
+                )
         if not card.takes_frames:
+            self._check_image(inputs["image"])
             return
         dn, valid = inputs["s2_dn"], inputs["frame_valid"]
         if dn.ndim != 5 or dn.shape[:4] != valid.shape:
@@ -87,6 +96,13 @@ class Predictor:
             raise FrameError(
                 f"T = 0: no frame was given, {self.directory} needs one or "
                 "more; add dates"
+            )
+
+    def _check_image(self, image: np.ndarray) -> None:
+        if image.ndim != 4 or image.shape[-1] != 3:
+            raise ModelError(
+                f"image {image.shape} does not fit: {self.directory} takes "
+                "[B, h, w, 3]"
             )
 
 

@@ -88,3 +88,15 @@ def make_image():
         return {"image": rng.integers(0, 256, (*shape, 3), dtype=np.uint8)}
 
     return make
+
+
+@pytest.fixture(scope="session")
+def saved_models(student, teacher, make_card, tmp_path_factory):
+    """Folders of exported SavedModels, by kind."""
+    from s2distill.serving.export import export_model
+
+    folder = tmp_path_factory.mktemp("saved_models")
+    export_model(student, make_card(), folder / "student")
+    card = make_card(kind="teacher", frames=0)
+    export_model(teacher, card, folder / "teacher")
+    return {kind: folder / kind for kind in ("student", "teacher")}
