@@ -20,8 +20,6 @@ from s2distill.errors import ConfigError
 from s2distill.flag_config import flag
 from s2distill.flag_config import run_program
 
-PRESENCE = ("building", "road")
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
@@ -42,16 +40,16 @@ class Config:
 
 def run(config: Config) -> None:
     """Writes the SavedModel, whole or not at all."""
-    temperatures = _parse_temperatures(config.temperatures)
     metrics = _read_scores(config.scores)
-
     if not config.overwrite:
         check_absent(config.output)
 
+    from s2distill.serving.card import PRESENCE
     from s2distill.serving.card import ModelCard
     from s2distill.serving.export import export_model
     from s2distill.training_run import load_run
 
+    temperatures = _parse_temperatures(config.temperatures, PRESENCE)
     trained = load_run(config.workdir)
     spec = trained.spec
     card = ModelCard(
@@ -78,22 +76,24 @@ def main() -> None:
     run_program(run, Config, __doc__)
 
 
-def _parse_temperatures(texts: tuple[str, ...]) -> dict[str, float]:
+def _parse_temperatures(
+    texts: tuple[str, ...], names: tuple[str, ...]
+) -> dict[str, float]:
     if not texts:
-        return dict.fromkeys(PRESENCE, 1.0)
+        return dict.fromkeys(names, 1.0)
     shown = ",".join(texts)
     try:
         values = [float(text) for text in texts]
     except ValueError:
         values = []
-    if len(values) != len(PRESENCE) or not all(
+    if len(values) != len(names) or not all(
         0 < value < float("inf") for value in values
     ):
         raise ConfigError(
             f"--temperatures={shown}: give two numbers above 0, of "
-            f"{' and '.join(PRESENCE)}, as in --temperatures=1.2,0.9"
+            f"{' and '.join(names)}, as in --temperatures=1.2,0.9"
         )
-    return dict(zip(PRESENCE, values, strict=True))
+    return dict(zip(names, values, strict=True))
 
 
 def _read_scores(path: str | None) -> dict[str, Any]:
