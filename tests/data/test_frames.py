@@ -9,8 +9,11 @@ from s2distill.data import frames
 SEED = tf.constant([3, 4], tf.int64)
 
 
+compiled_draw = tf.function(frames.draw_frames, reduce_retracing=True)
+
+
 def draw(valid, number, frame_drop=0.0, seed=SEED):
-    order, kept = frames.draw_frames(
+    order, kept = compiled_draw(
         tf.constant(valid), number, frame_drop, tf.cast(seed, tf.int64)
     )
     return order.numpy(), kept.numpy()

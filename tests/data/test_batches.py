@@ -1,0 +1,123 @@
+import numpy as np
+import tensorflow as tf
+
+from s2distill.data import batches
+from s2distill.data.normalize import BandStatistics
+
+STATISTICS = BandStatistics(bands=("B2",), centre=(0.1,), scale=(0.05,))
+
+
+def label_batch():
+    """Two examples of 2 x 3 px; the second has no labels."""
+    rng = np.random.default_rng(0)
+    shape = (2, 2, 3)
+    height_m = rng.uniform(3, 9, shape).astype(np.float16)
+    height_m[0, 0, 0] = np.nan
+    building = np.ones(shape, np.uint8)
+    building[0, 0, 2] = 0
+    valid = np.ones(shape, np.uint8)
+    valid[0, 1, 1] = 0
+    has = np.array([True, False])
+    return {
+        "building": building,
+        "centroid_density": rng.random(shape).astype(np.float16),
+        "road": rng.integers(0, 2, shape).astype(np.uint8),
+        "height_m": height_m,
+        "label_valid": valid,
+        "has_building": has,
+        "has_road": ~has,
+        "has_height": has,
+    }
+
+
+def as_tensors(batch):
+    return {name: tf.constant(x) for name, x in batch.items()}
+
+
+def test_weights_say_where_an_answer_is_known():
+    targets = batches.make_targets(as_tensors(label_batch()))
+    known = {n: t.numpy()[..., 0] for n, t in targets.items()}
+    np.testing.assert_array_equal(
+        known["building_weight"], [[[1, 1, 1], [1, 0, 1]], np.zeros((2, 3))]
+    )
+    np.testing.assert_array_equal(
+        known["road_weight"], [np.zeros((2, 3)), np.ones((2, 3))]
+    )
+    # Not the unknown height, not the ground beside a building.
+    np.testing.assert_array_equal(
+        known["height_weight"], [[[0, 1, 0], [1, 0, 1]], np.zeros((2, 3))]
+    )
+
+
+def test_what_is_known_is_kept_and_the_rest_is_zero():
+    batch = label_batch()
+    targets = batches.make_targets(as_tensors(batch))
+    for name, weight in (
+        ("building", "building_weight"),
+        ("centroid_density", "building_weight"),
+        ("road", "road_weight"),
+        ("height_m", "height_weight"),
+    ):
+        assert targets[name].shape == (2, 2, 3, 1)
+        assert targets[name].dtype == tf.float32
+        mask = targets[weight].numpy()[..., 0] > 0
+        expected = np.where(mask, batch[name], 0).astype(np.float32)
+        np.testing.assert_array_equal(targets[name][..., 0], expected)
+
+
+def test_the_teachers_answers_count_where_it_saw_the_ground():
+    valid = np.array([[[1, 0], [0, 1]]], np.uint8)
+    planes = {
+        name: np.full((1, 2, 2), value, np.float16)
+        for name, value in zip(
+            (
+                "teacher_building_probs",
+                "teacher_road_probs",
+                "teacher_centroid_density",
+                "teacher_height_m",
+            ),
+            (0.5, 0.25, 0.125, 8),
+            strict=True,
+        )
+    }
+    targets = batches.make_targets(
+        as_tensors({**planes, "teacher_valid": valid})
+    )
+    assert set(targets) == {*planes, "teacher_weight"}
+    np.testing.assert_array_equal(targets["teacher_weight"][..., 0], valid)
+    for name, plane in planes.items():
+        np.testing.assert_array_equal(targets[name][..., 0], plane * valid)
+
+
+def test_grey_is_the_weighted_mean_of_the_colours():
+    rng = np.random.default_rng(2)
+    rgb = rng.integers(0, 256, (2, 3, 4, 3), dtype=np.uint8)
+    valid = rng.integers(0, 2, (2, 3, 4), dtype=np.uint8)
+    targets = batches.make_targets(
+        as_tensors({"rgb": rgb, "image_valid": valid})
+    )
+    assert set(targets) == {"image_grey", "image_weight"}
+    grey = rgb @ np.array([0.299, 0.587, 0.114]) / 255 * valid
+    np.testing.assert_allclose(targets["image_grey"][..., 0], grey, atol=1e-6)
+    np.testing.assert_array_equal(targets["image_weight"][..., 0], valid)
+
+
+def test_inputs_are_normalised_and_jitter_touches_the_image_alone():
+    rgb = np.full((1, 2, 2, 3), 51, np.uint8)
+    batch = as_tensors(
+        {
+            "s2_dn": np.full((1, 2, 1, 1, 1), 1500, np.uint16),
+            "s2_valid": np.array([1, 0], np.uint8).reshape(1, 2, 1, 1),
+            "rgb": rgb,
+            "image_valid": np.ones((1, 2, 2), np.uint8),
+            "jitter": np.array([[1.0, 0.1]], np.float32),
+        }
+    )
+    inputs = batches.make_inputs(
+        batch, STATISTICS, quantification_dn=1e4, offset_dn=0.0
+    )
+    np.testing.assert_allclose(inputs["s2"].numpy().ravel(), [1, 0], atol=1e-5)
+    np.testing.assert_array_equal(inputs["frame_valid"].numpy().ravel(), [1, 0])
+    np.testing.assert_allclose(inputs["image"], np.full(rgb.shape, -0.5))
+    grey = batches.make_targets(batch)["image_grey"]
+    np.testing.assert_allclose(grey, np.full((1, 2, 2, 1), 0.2), atol=1e-6)
