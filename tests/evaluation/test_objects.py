@@ -39,6 +39,11 @@ def test_an_overlap_below_one_tenth_is_one_invented_and_one_missed():
     assert missed == pytest.approx(1 / KM2)
 
 
+def test_an_overlap_of_exactly_one_tenth_is_enough():
+    # 22 x 22 px shifted by 18: IoU = 88 / 880.
+    assert _rates(_plane((5, 23, 22, 22)), _plane((5, 5, 22, 22))) == (0, 0)
+
+
 def test_objects_below_25_m2_do_not_count():
     # 9 x 11 px = 24.75 m2; 10 x 10 px = 25 m2.
     assert _rates(_plane((2, 2, 9, 11)), _plane()) == (0, 0)
