@@ -203,3 +203,32 @@ def test_the_window_under_a_grid_has_a_margin_and_stays_inside():
     assert (window.row_off, window.col_off) == (0, 36)
     assert (window.height, window.width) == (4, 4)
     assert window_under(source, source.cropped(90, 0, 5, 5)) is None
+
+
+def test_a_negative_number_spoils_its_own_pixel_alone_when_warped(write_frame):
+    flat = np.full((9, 12, 1), 1234, np.int16)
+    flat[5, 4] = -9_000
+    frame = _open(write_frame(NAME, flat, descriptions=("B2",)))
+    a, b, c, d, e, f = frame.grid.transform
+    shifted = Grid(frame.grid.crs, (a, b, c + 13.0, d, e, f - 13.0), 7, 9)
+    dn, valid = read_frame(frame, ("B2",), shifted)
+    assert np.argwhere(valid == 0).tolist() == [[4, 3]]
+    assert set(dn[valid > 0].ravel()) == {1234}
+
+
+@pytest.mark.parametrize("factors", [(1, 2), (2, 1)])
+def test_a_grid_coarser_along_one_axis_is_not_taken_for_the_same(
+    write_frame, factors
+):
+    rows, cols = np.mgrid[:12, :16]
+    plane = (1000 + 40 * rows + 16 * cols)[..., None].astype(np.uint16)
+    frame = _open(write_frame(NAME, plane, descriptions=("B2",)))
+    a, b, c, d, e, f = frame.grid.transform
+    down, right = factors
+    grid = Grid(frame.grid.crs, (a * right, b, c, d, e * down, f), 5, 6)
+    dn, _ = read_frame(frame, ("B2",), grid)
+    rows, cols = np.mgrid[:5, :6]
+    expected = 1000 + 40 * ((rows + 0.5) * down - 0.5)
+    expected = expected + 16 * ((cols + 0.5) * right - 0.5)
+    inside = np.s_[1:, 1:]  # GDAL widens the kernel; edges have one side
+    assert np.abs(dn[inside][..., 0] - expected[inside]).max() <= 1
