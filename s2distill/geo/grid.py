@@ -116,7 +116,7 @@ def parse_crs(crs: str) -> rasterio.crs.CRS:
     """The rasterio CRS of "EPSG:32616" or WKT; GridError if unknown."""
     try:
         return rasterio.crs.CRS.from_user_input(crs)
-    except rasterio.errors.CRSError as error:
+    except (rasterio.errors.CRSError, ValueError) as error:
         raise GridError(f"unknown CRS {crs!r}: {error}") from error
 
 
