@@ -15,6 +15,7 @@ flag; programs hand plain values on.
 
 import dataclasses
 import importlib.metadata
+import logging as standard_logging
 import os
 import pathlib
 import subprocess
@@ -95,6 +96,9 @@ def run_program(
     """The `main` of every program: parse, run, one line for each error."""
     logging.use_absl_handler()
     logging.set_verbosity(logging.INFO)
+    # GDAL warns of odd tags at each opening of a file, hundreds of times in a
+    # map; its errors are raised.
+    standard_logging.getLogger("rasterio").setLevel(standard_logging.ERROR)
     try:
         run(parse_config(config_class, sys.argv, description or ""))
     except S2DistillError as error:
