@@ -21,7 +21,10 @@ _PROBE_M = 100.0
 
 
 def make_pair_grid(image: Image, stack: FrameStack | None) -> Grid:
-    """The smallest grid of 10 m that covers a picture.
+    """The grid of 10 m under a picture.
+
+    With real frames it covers the picture; made of the picture, frames know
+    only the pixels that lie wholly in its bounds, and the grid ends there.
 
     Its lattice is that of the frames where they have 10 m pixels in metres,
     so that frames are copied and not resampled; else whole multiples of
@@ -33,7 +36,8 @@ def make_pair_grid(image: Image, stack: FrameStack | None) -> Grid:
       stack: Real frames; None when they are made of the picture.
 
     Raises:
-      GridError: The picture lies on no place of the Earth.
+      GridError: The picture lies on no place of the Earth, or is smaller
+        than a pixel of 10 m.
     """
     x0 = y0 = 0.0
     if stack is not None and _is_ten_metres(stack.grid, image):
@@ -44,11 +48,14 @@ def make_pair_grid(image: Image, stack: FrameStack | None) -> Grid:
     else:
         crs = find_utm(image)
     left, bottom, right, top = image.bounds_in(crs)
-    # A micrometre of play: rounding must not add a row.
-    first_col = math.floor((left - x0) / S2_PIXEL_M + 1e-7)
-    last_col = math.ceil((right - x0) / S2_PIXEL_M - 1e-7)
-    first_row = math.floor((bottom - y0) / S2_PIXEL_M + 1e-7)
-    last_row = math.ceil((top - y0) / S2_PIXEL_M - 1e-7)
+    first_col, last_col = _span(left - x0, right - x0, stack is None)
+    first_row, last_row = _span(bottom - y0, top - y0, stack is None)
+    if last_col <= first_col or last_row <= first_row:
+        raise GridError(
+            f"{image.path} covers {right - left:.4g} x {top - bottom:.4g} m, "
+            "not one Sentinel-2 pixel of 10 m; give a larger image, or the "
+            "true --image_transform"
+        )
     corner = (x0 + first_col * S2_PIXEL_M, y0 + last_row * S2_PIXEL_M)
     return Grid(
         crs,
@@ -76,6 +83,16 @@ def check_overlap(image: Image, stack: FrameStack, grid: Grid) -> None:
         f"{format_bounds(theirs)}) do not overlap in {grid.crs}; give frames "
         "of the same place, or check --image_crs and --image_transform"
     )
+
+
+def _span(low_m: float, high_m: float, inward: bool) -> tuple[int, int]:
+    """First pixel, and the one after the last, of an axis."""
+    # A micrometre of play: rounding must not add or take a row.
+    play = -1e-7 if inward else 1e-7
+    low, high = low_m / S2_PIXEL_M + play, high_m / S2_PIXEL_M - play
+    if inward:
+        return math.ceil(low), math.floor(high)
+    return math.floor(low), math.ceil(high)
 
 
 def _is_ten_metres(grid: Grid, image: Image) -> bool:
