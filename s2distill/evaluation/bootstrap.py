@@ -4,8 +4,6 @@ Tiles, not pixels: pixels of one tile share a town, a sun and a cloud, and
 would give intervals that are far too narrow.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 REPLICATES = 500
@@ -32,19 +30,16 @@ def draw_weights(tiles: int, replicates: int = REPLICATES) -> np.ndarray:
     return rng.multinomial(tiles, shares, size=replicates).astype(np.float64)
 
 
-def replicate_scores(
-    sums: np.ndarray, score: Callable[[np.ndarray], np.ndarray]
-) -> np.ndarray:
-    """The score of each replicate.
+def replicate_sums(sums: np.ndarray) -> np.ndarray:
+    """The sums of each replicate.
 
     Args:
       sums: [tiles, ...] additive sums.
-      score: From [replicates, ...] sums to [replicates, *k] scores.
 
     Returns:
-      [replicates, *k]; NaN where a replicate leaves a score undefined.
+      [replicates, ...]; a score function makes [replicates] scores of them.
     """
-    return score(np.tensordot(draw_weights(len(sums)), sums, axes=1))
+    return np.tensordot(draw_weights(len(sums)), sums, axes=1)
 
 
 def percentile_interval(replicates: np.ndarray) -> tuple[float, float] | None:

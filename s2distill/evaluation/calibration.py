@@ -75,11 +75,12 @@ def expected_calibration_error(histogram: np.ndarray) -> np.ndarray:
       Nguyen and O'Connor 2015, arXiv:1508.05154, section 4 (equal mass).
     """
     flat = histogram.reshape(-1, *histogram.shape[-2:])
-    errors = []
+    off = []
     for one in flat:
-        pixels, presence, true = _cut_equal_mass(one, ECE_BINS)
-        errors.append(ratio(np.abs(presence - true).sum(), pixels.sum()))
-    return np.array(errors).reshape(histogram.shape[:-2])
+        _, presence, true = _cut_equal_mass(one, ECE_BINS)
+        off.append(np.abs(presence - true).sum())
+    errors = ratio(np.array(off), flat[:, 0].sum(axis=-1))
+    return errors.reshape(histogram.shape[:-2])
 
 
 def fit_temperature(histogram: np.ndarray) -> float | None:

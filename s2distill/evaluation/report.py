@@ -59,7 +59,7 @@ def compute_retention(
     value = to_number(ratio(*(score(stack.sum(axis=0)) for stack in stacks)))
     if len(scores.tiles) < 2:
         return value, None
-    replicates = [bootstrap.replicate_scores(stack, score) for stack in stacks]
+    replicates = [score(bootstrap.replicate_sums(stack)) for stack in stacks]
     return value, bootstrap.percentile_interval(ratio(*replicates))
 
 

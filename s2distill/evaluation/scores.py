@@ -137,15 +137,19 @@ def compute_scores(tiles: Sequence[Tile]) -> Scores:
     names = sorted({t.stratum for t in tiles if t.stratum is not None})
     values: dict[str, float | None] = {}
     intervals: dict[str, tuple[float, float] | None] = {}
-    for name, score, stacked in _flat_scores(tiles):
-        values[name], intervals[name] = None, None
-        if stacked is not None:
-            values[name] = to_number(score(stacked.sum(axis=0)))
+    needed = {needs for needs, *_ in (*SCORES.values(), *CLASS_SCORES.values())}
+    for needs in sorted(needed):
+        stacked = stack_sums(tiles, needs)
+        drawn = None
         # One tile can only be drawn as itself: no interval, not a sure one.
-        if values[name] is not None and len(tiles) > 1:
-            intervals[name] = bootstrap.percentile_interval(
-                bootstrap.replicate_scores(stacked, score)
-            )
+        if stacked is not None and len(tiles) > 1:
+            drawn = bootstrap.replicate_sums(stacked)
+        for name, score in _scores_of(needs):
+            values[name], intervals[name] = None, None
+            if stacked is not None:
+                values[name] = to_number(score(stacked.sum(axis=0)))
+            if values[name] is not None and drawn is not None:
+                intervals[name] = bootstrap.percentile_interval(score(drawn))
     return Scores(
         values=values,
         intervals=intervals,
@@ -170,23 +174,18 @@ def stack_sums(tiles: Sequence[Tile], name: str) -> np.ndarray | None:
     return np.stack([tile.sums[name] for tile in tiles]).astype(np.float64)
 
 
-def _flat_scores(
-    tiles: Sequence[Tile],
-) -> list[tuple[str, ScoreFunction, np.ndarray | None]]:
-    """Every score with one number: its name, function and stacked sums."""
-    stacks = {
-        name: stack_sums(tiles, name)
-        for name in {needs for needs, *_ in SCORES.values()}
-    }
-    flat = [
-        (name, score, stacks[needs]) for name, (needs, score) in SCORES.items()
+def _scores_of(needs: str) -> list[tuple[str, ScoreFunction]]:
+    """Every score that is one number and made of these sums."""
+    found = [
+        (name, score) for name, (sums, score) in SCORES.items() if sums == needs
     ]
-    for prefix, (needs, score, classes) in CLASS_SCORES.items():
-        for index, suffix in enumerate(classes):
-            flat.append(
-                (f"{prefix}_{suffix}", _pick(score, index), stacks[needs])
-            )
-    return flat
+    for prefix, (sums, score, classes) in CLASS_SCORES.items():
+        if sums == needs:
+            found += [
+                (f"{prefix}_{suffix}", _pick(score, index))
+                for index, suffix in enumerate(classes)
+            ]
+    return found
 
 
 def _pick(score: ScoreFunction, index: int) -> ScoreFunction:

@@ -3,7 +3,7 @@ import pytest
 
 from s2distill.evaluation.bootstrap import draw_weights
 from s2distill.evaluation.bootstrap import percentile_interval
-from s2distill.evaluation.bootstrap import replicate_scores
+from s2distill.evaluation.bootstrap import replicate_sums
 
 
 def _mean(sums):
@@ -23,7 +23,7 @@ def test_the_same_number_of_tiles_gives_the_same_draw():
 
 def test_replicates_equal_a_loop_that_repeats_tiles():
     sums = np.random.default_rng(0).random((6, 2)) + 1
-    found = replicate_scores(sums, _mean)
+    found = _mean(replicate_sums(sums))
     for replicate, weights in zip(found, draw_weights(6), strict=True):
         drawn = np.repeat(sums, weights.astype(int), axis=0)
         assert replicate == pytest.approx(_mean(drawn.sum(axis=0)))
@@ -32,7 +32,7 @@ def test_replicates_equal_a_loop_that_repeats_tiles():
 def test_interval_of_a_mean_is_that_of_its_standard_error():
     values = np.random.default_rng(1).normal(3, 2, 400)
     sums = np.stack([values, np.ones(400)], axis=-1)
-    low, high = percentile_interval(replicate_scores(sums, _mean))
+    low, high = percentile_interval(_mean(replicate_sums(sums)))
     error = values.std() / np.sqrt(400)
     # 500 replicates: the 2.5 % quantile scatters by 0.15 standard errors.
     assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.4 * error)
@@ -41,7 +41,7 @@ def test_interval_of_a_mean_is_that_of_its_standard_error():
 
 def test_equal_tiles_have_an_interval_of_no_width():
     sums = np.tile([2.0, 4.0], (5, 1))
-    assert percentile_interval(replicate_scores(sums, _mean)) == (0.5, 0.5)
+    assert percentile_interval(_mean(replicate_sums(sums))) == (0.5, 0.5)
 
 
 def test_interval_ignores_a_few_undefined_replicates_but_not_most():

@@ -9,7 +9,7 @@ from s2distill.evaluation.report import make_report
 from s2distill.evaluation.scores import compute_scores
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def models(tiles, make_batches):
     """A teacher, and a student that misses every second building pixel."""
     targets, answers = tiles(8, 2)

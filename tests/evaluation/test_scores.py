@@ -8,7 +8,7 @@ from s2distill.evaluation.scores import compute_scores
 from s2distill.evaluation.scores import stack_sums
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def scores(tiles, make_batches):
     return evaluate(dict, make_batches(*tiles(9, 4), 4), count_tile_px=8)
 
