@@ -226,3 +226,17 @@ def test_every_window_is_reported(write_frames):
 def test_no_frames_at_most_is_refused():
     with pytest.raises(ConfigError, match="max_frames=0"):
         RegionOptions(max_frames=0)
+
+
+def test_a_masked_pixel_is_given_as_zero_and_not_seen(write_frames):
+    frames = random_frames((1, 8, 8))
+    frames[0, 3, 5, 0] = 7000
+
+    def predict(inputs):
+        np.testing.assert_array_equal(inputs["s2_dn"][0, 0, 3, 5], [0, 0])
+        assert inputs["frame_valid"][0, 0, 3, 5] == 0
+        assert inputs["frame_valid"].sum() == 63
+        return predict_constant(inputs)
+
+    result = run_map(write_frames(frames), predict, cloud_dn=5000)
+    assert np.isnan(result).sum() == FACTOR * FACTOR * 4
