@@ -1,6 +1,5 @@
 """One town as a user would bring it: GeoTIFFs and GeoJSON."""
 
-import datetime
 import json
 import os
 import pathlib
@@ -8,9 +7,10 @@ import zlib
 from typing import Any
 
 import numpy as np
-import rasterio
 import shapely
 
+from data_prep.simulation.frame_files import write_frames
+from data_prep.simulation.frame_files import write_raster
 from data_prep.simulation.placement import CRS
 from data_prep.simulation.scene import MARGIN_PX
 from data_prep.simulation.scene import Scene
@@ -18,8 +18,6 @@ from data_prep.simulation.scene import SceneSettings
 from data_prep.simulation.scene import make_scene
 from data_prep.simulation.sensor import MARGIN_M
 from s2distill.atomic_write import atomic_directory
-from s2distill.data.bands import S2_NODATA_DN
-from s2distill.data.bands import S2_QUANTIFICATION_DN
 from s2distill.geo.grid import Grid
 
 LABEL_FACTOR = 20
@@ -62,9 +60,17 @@ def write_town_files(
     place = (zlib.crc32(b"town files"), 0)
     scene = make_scene(settings, grid, place, style)
     with atomic_directory(directory, overwrite=overwrite) as folder:
-        _write_frames(folder / "sentinel2", scene, settings)
+        (folder / "sentinel2").mkdir()
+        write_frames(
+            folder / "sentinel2",
+            scene.stack,
+            scene.grid,
+            bands=settings.bands,
+            offset_dn=settings.offset_dn,
+            product_level=settings.product_level,
+        )
         fine = grid.refined(LABEL_FACTOR)
-        _write_raster(
+        write_raster(
             folder / "image.tif",
             fine,
             np.moveaxis(scene.image, -1, 0),
@@ -80,7 +86,7 @@ def write_town_files(
                 painting.building_height_m,
             )
         ]
-        _write_raster(
+        write_raster(
             folder / "truth.tif",
             fine,
             np.stack(truth),
@@ -89,60 +95,6 @@ def write_town_files(
         _write_features(folder / "buildings.geojson", _buildings(scene))
         _write_features(folder / "roads.geojson", _roads(scene))
     return scene
-
-
-def _write_frames(
-    folder: pathlib.Path, scene: Scene, settings: SceneSettings
-) -> None:
-    folder.mkdir()
-    stack = scene.stack
-    for dn, valid, time in zip(
-        stack.dn, stack.valid, stack.time_utc_s, strict=True
-    ):
-        moment = datetime.datetime.fromtimestamp(int(time), datetime.UTC)
-        planes = np.where(valid[..., None] > 0, dn, S2_NODATA_DN)
-        _write_raster(
-            folder / f"{moment:%Y-%m-%d}.tif",
-            scene.grid,
-            np.moveaxis(planes, -1, 0),
-            settings.bands,
-            nodata=S2_NODATA_DN,
-            tags={
-                "PRODUCT_LEVEL": settings.product_level,
-                "QUANTIFICATION_DN": str(S2_QUANTIFICATION_DN),
-                "OFFSET_DN": str(settings.offset_dn),
-                "DATETIME_UTC": moment.isoformat(),
-            },
-        )
-
-
-def _write_raster(
-    path: pathlib.Path,
-    grid: Grid,
-    planes: np.ndarray,
-    names: tuple[str, ...],
-    *,
-    nodata: float | None = None,
-    tags: dict[str, str] | None = None,
-) -> None:
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        crs=grid.crs,
-        transform=grid.affine,
-        height=grid.height,
-        width=grid.width,
-        count=len(planes),
-        dtype=planes.dtype,
-        nodata=nodata,
-        compress="deflate",
-        tiled=True,
-        bigtiff="if_safer",
-    ) as file:
-        file.write(planes)
-        file.descriptions = names
-        file.update_tags(**(tags or {}))
 
 
 def _buildings(scene: Scene) -> list[dict[str, Any]]:
