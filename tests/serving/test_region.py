@@ -240,3 +240,60 @@ def test_a_masked_pixel_is_given_as_zero_and_not_seen(write_frames):
 
     result = run_map(write_frames(frames), predict, cloud_dn=5000)
     assert np.isnan(result).sum() == FACTOR * FACTOR * 4
+
+
+def test_an_exported_student_maps_an_odd_scene_by_windows(
+    saved_models, tmp_path
+):
+    from s2distill.serving.predictor import load_predictor
+
+    predictor = load_predictor(saved_models["student"])
+    frames = np.random.default_rng(1).integers(100, 4000, (2, 19, 27, 3))
+    for day, frame in enumerate(frames, start=1):
+        with rasterio.open(
+            tmp_path / f"2024-05-{day:02d}.tif",
+            "w",
+            driver="GTiff",
+            height=19,
+            width=27,
+            count=3,
+            dtype="uint16",
+            crs="EPSG:32631",
+            transform=rasterio.Affine(10, 0, 5e5, 0, -10, 4.6e6),
+        ) as file:
+            file.write(np.moveaxis(frame, -1, 0).astype(np.uint16))
+            file.update_tags(PRODUCT_LEVEL="L2A")
+    card = predictor.card
+    stack = open_frames(str(tmp_path), file_bands=card.bands)
+    maps = [
+        np.concatenate(
+            list(
+                map_region(
+                    stack,
+                    predictor,
+                    bands=card.bands,
+                    label_factor=card.label_factor,
+                    options=RegionOptions(window_px=side, overlap_px=8),
+                )
+            )
+        )
+        for side in (16, 32)
+    ]
+    assert maps[0].shape == (19 * card.label_factor, 27 * card.label_factor, 4)
+    assert np.isfinite(maps).all()
+    single = predictor(
+        {
+            "s2_dn": np.pad(frames, ((0, 0), (0, 5), (0, 5), (0, 0)))[
+                None
+            ].astype(np.uint16),
+            "frame_valid": np.pad(
+                np.ones((1, 2, 19, 27), np.uint8),
+                ((0, 0), (0, 0), (0, 5), (0, 5)),
+            ),
+        }
+    )
+    inside = np.s_[0, : maps[1].shape[0], : maps[1].shape[1], 0]
+    for i, name in enumerate(MAP_OUTPUTS):
+        np.testing.assert_allclose(
+            maps[1][..., i], single[name][inside], rtol=1e-4, atol=1e-6
+        )
