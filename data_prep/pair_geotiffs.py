@@ -34,11 +34,19 @@ if TYPE_CHECKING:
 class Config:
     """Flags of this program."""
 
-    image: str = flag(help="50 cm image: 8-bit red, green, blue.")
+    image: str = flag(
+        help="50 cm image: uint8, or uint16, which is "
+        "shown from its 1st to its 99th percentile."
+    )
     output: str = flag(help="Record folder to write.")
     image_crs: str = flag("", help="EPSG:CODE of an image that names none.")
     image_transform: tuple[str, ...] = flag(
         (), help="Six affine numbers a,b,c,d,e,f of an image that has none."
+    )
+    image_bands: tuple[str, ...] = flag(
+        (),
+        help="Bands of the image (from 1) for red, green, blue, or one for "
+        "grey; else the first three, or the only one.",
     )
     image_gamma: float = flag(
         1.0, help="Display gamma of the image; for simulated frames."

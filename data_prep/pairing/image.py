@@ -13,6 +13,10 @@ import rasterio.errors
 import rasterio.vrt
 import rasterio.warp
 
+from data_prep.pairing.stretch import StretchDn
+from data_prep.pairing.stretch import measure_stretch
+from data_prep.pairing.stretch import to_bytes
+from s2distill.errors import ConfigError
 from s2distill.errors import GridError
 from s2distill.errors import RasterError
 from s2distill.geo.grid import Grid
@@ -35,10 +39,16 @@ class Image:
     Attributes:
       path: The file.
       grid: Its own grid, from the file or given.
+      bands: Of the file (from 1), shown as red, green, blue; a single one
+        as grey.
+      stretch_dn: (low, high) of each of `bands`, shown as 0 and 255; None
+        where the file has 8 bits and stays as it is.
     """
 
     path: str
     grid: Grid
+    bands: tuple[int, ...] = (1, 2, 3)
+    stretch_dn: StretchDn | None = None
 
     def bounds_in(self, crs: str) -> Bounds:
         """(left, bottom, right, top) in another CRS; GridError if nowhere."""
@@ -59,9 +69,14 @@ class Image:
         with open_raster(self.path) as file:
             options = self._warp_options(file, grid)
             with rasterio.vrt.WarpedVRT(file, **options) as view:
-                planes = view.read([1, 2, 3])
-                valid = (view.read(view.count) >= 128).astype(np.uint8)
-        return np.moveaxis(planes, 0, -1) * valid[..., None], valid
+                planes = view.read(list(self.bands))
+                alpha = view.read(view.count)
+        opaque = np.iinfo(alpha.dtype).max
+        valid = (alpha > opaque // 2).astype(np.uint8)
+        if self.stretch_dn is not None:
+            planes = to_bytes(planes, self.stretch_dn)
+        rgb = np.broadcast_to(planes, (3, *planes.shape[1:]))
+        return np.moveaxis(rgb, 0, -1) * valid[..., None], valid
 
     def _warp_options(self, file: Any, grid: Grid) -> dict[str, Any]:
         fine = pixel_size_m(self) < _AVERAGED_BELOW_M
@@ -84,35 +99,37 @@ def open_image(
     *,
     crs: str | None = None,
     transform: Sequence[float] | None = None,
+    bands: Sequence[int] = (),
 ) -> Image:
     """Learns where a picture lies.
 
     Args:
-      path: 8-bit red, green, blue, and perhaps alpha, of any GDAL format.
+      path: uint8 or uint16 in any GDAL format, with or without alpha;
+        uint16 is stretched, see `stretch.STRETCH_PERCENT`.
       crs: For a file that names none.
       transform: Six affine numbers, for a file that holds none.
+      bands: Three of the file (from 1) for red, green, blue, or one for
+        grey; none given: the first three, or one where there are fewer.
 
     Raises:
-      RasterError: The file cannot be read, or is not 8-bit red green blue.
+      RasterError: The file cannot be read, has no valid pixel, or is neither
+        uint8 nor uint16.
+      ConfigError: `bands` that the file does not have.
       GridError: No position, two that contradict each other, a place that
         is not on the Earth, or pixels that are too large.
     """
     with open_raster(path) as file:
-        kinds = set(file.dtypes[:3])
-        if file.count < 3 or kinds != {"uint8"}:
-            raise RasterError(
-                f"{path} holds {file.count} band(s) of "
-                f"{', '.join(sorted(kinds))}; wanted are red, green, blue of "
-                "uint8: gdal_translate -b R -b G -b B -ot Byte -scale makes "
-                "them"
-            )
+        chosen = _choose_bands(path, file, bands)
+        kind = _check_kind(path, file)
         position = (
             _choose_crs(path, file, crs),
             _choose_transform(path, file, transform),
         )
         shape = (file.height, file.width)
     try:
-        image = Image(path=os.fspath(path), grid=Grid(*position, *shape))
+        image = Image(
+            path=os.fspath(path), grid=Grid(*position, *shape), bands=chosen
+        )
     except GridError as error:
         raise GridError(f"{path}: {error}") from error
     size_m = pixel_size_m(image)
@@ -122,7 +139,10 @@ def open_image(
             "are about 0.5 m: check --image_crs and --image_transform, or "
             "give a finer image"
         )
-    return image
+    if kind == "uint8":
+        return image
+    stretch_dn = measure_stretch(path, chosen)
+    return dataclasses.replace(image, stretch_dn=stretch_dn)
 
 
 def pixel_size_m(image: Image) -> float:
@@ -187,6 +207,31 @@ def move_bounds(grid: Grid, crs: str, path: str) -> Bounds:
 def format_bounds(bounds: Bounds) -> str:
     """Bounds for a message."""
     return ", ".join(f"{value:.8g}" for value in bounds)
+
+
+def _choose_bands(
+    path: object, file: Any, given: Sequence[int]
+) -> tuple[int, ...]:
+    if not given:
+        is_alpha = rasterio.enums.ColorInterp.alpha in file.colorinterp
+        return (1, 2, 3) if file.count - is_alpha >= 3 else (1,)
+    if len(given) not in (1, 3) or not set(given) <= set(file.indexes):
+        raise ConfigError(
+            f"--image_bands={','.join(map(str, given))}: give three bands of "
+            f"{path} for red, green, blue, or one for grey; it has 1 to "
+            f"{file.count}"
+        )
+    return tuple(given)
+
+
+def _check_kind(path: object, file: Any) -> str:
+    kind = file.dtypes[0]
+    if kind not in ("uint8", "uint16"):
+        raise RasterError(
+            f"{path} holds {kind}; wanted is uint8 or uint16: "
+            "gdal_translate -ot UInt16 -scale makes it"
+        )
+    return kind
 
 
 def _choose_crs(path: object, file: Any, given: str | None) -> str:

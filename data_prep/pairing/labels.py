@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 import shapely
 
+from data_prep.pairing.image import Bounds
+from data_prep.pairing.image import Image
+from data_prep.pairing.image import format_bounds
 from data_prep.rasterize import CENTROID_SIGMA_M
 from data_prep.rasterize import find_centroids
 from data_prep.rasterize import make_centroid_density
 from data_prep.rasterize import rasterize_mask
 from data_prep.rasterize import rasterize_values
 from s2distill.errors import ConfigError
+from s2distill.errors import GridError
 from s2distill.errors import VectorError
 from s2distill.geo.grid import Grid
 from s2distill.geo.vector import Features
@@ -29,6 +33,11 @@ class Layer:
         self.geometries = geometries
         self.values = values
         self._tree = shapely.STRtree(geometries)
+
+    def touches(self, bounds: Bounds) -> bool:
+        """True where a geometry meets the bounds."""
+        box = shapely.box(*bounds)
+        return bool(self._tree.query(box, predicate="intersects").size)
 
     def near(self, grid: Grid) -> tuple[np.ndarray, np.ndarray | None]:
         """Geometries whose bounds meet the grid, and their values."""
@@ -167,6 +176,37 @@ def read_labels(files: LabelFiles, crs: str) -> Labels:
         layers["area"] = Layer(found.geometries)
         notes["labels_area"] = _note(found)
     return Labels(**layers, notes=notes)
+
+
+def check_labels_overlap(labels: Labels, image: Image, grid: Grid) -> None:
+    """Refuses labels that lie nowhere on the picture.
+
+    Drawn there they would say "no building" of every roof: a wrong CRS, not
+    an empty place. Of an empty place `area` says that somebody looked.
+
+    Args:
+      labels: In the CRS of the grid.
+      image: The picture.
+      grid: Of the records.
+
+    Raises:
+      GridError: Buildings or roads are given, none on the picture.
+    """
+    if labels.area is not None:
+        return
+    bounds = image.bounds_in(grid.crs)
+    for name in ("buildings", "roads"):
+        layer = getattr(labels, name)
+        if layer is None or layer.touches(bounds):
+            continue
+        own = tuple(shapely.total_bounds(layer.geometries))
+        raise GridError(
+            f"none of the {len(layer.geometries)} {name} "
+            f"({format_bounds(own)}) lies on {image.path} "
+            f"({format_bounds(bounds)}) in {grid.crs}; check --image_crs, "
+            "--image_transform and the CRS of the vector file, or say with "
+            "--labels_area where the labels are complete"
+        )
 
 
 def _check(files: LabelFiles) -> None:

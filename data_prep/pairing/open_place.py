@@ -12,6 +12,7 @@ from data_prep.pairing.frames import simulate_frames
 from data_prep.pairing.image import Image
 from data_prep.pairing.image import open_image
 from data_prep.pairing.labels import LabelFiles
+from data_prep.pairing.labels import check_labels_overlap
 from data_prep.pairing.labels import read_labels
 from data_prep.pairing.pair import Place
 from data_prep.pairing.pair_grid import S2_PIXEL_M
@@ -43,6 +44,7 @@ def open_place(config: "Config") -> tuple[Place, Grid]:
         config.image,
         crs=config.image_crs or None,
         transform=_parse_transform(config.image_transform),
+        bands=_parse_bands(config.image_bands),
     )
     bands = parse_band_names(config.bands)
     stack = _open_stack(config, bands) if config.frames else None
@@ -60,9 +62,11 @@ def open_place(config: "Config") -> tuple[Place, Grid]:
         ),
         grid.crs,
     )
+    check_labels_overlap(labels, image, grid)
     frames, shift_x_y_m, notes = _align_frames(config, image, stack, grid)
     provenance = {
         "image": pathlib.Path(config.image).name,
+        "image_stretch_dn": image.stretch_dn,
         "labels": labels.notes,
         **notes,
     }
@@ -130,6 +134,16 @@ def _align_frames(
         "confidence": round(found.confidence, 4),
     }
     return stack, shift, {"frames": names, "registration": note}
+
+
+def _parse_bands(texts: tuple[str, ...]) -> tuple[int, ...]:
+    try:
+        return tuple(int(text) for text in texts)
+    except ValueError as error:
+        raise ConfigError(
+            f"--image_bands={','.join(texts)}: wanted are numbers from 1, for "
+            "example 3,2,1"
+        ) from error
 
 
 def _parse_transform(texts: tuple[str, ...]) -> tuple[float, ...] | None:

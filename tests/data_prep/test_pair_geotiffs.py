@@ -247,7 +247,7 @@ OTHER_IMAGES = {
     "wrong crs": {"crs": "EPSG:4326"},
     "coarse": {"pixel_m": 10.0},
     "apart": {"left": LEFT + 5000},
-    "16 bit": {"dtype": np.uint16},
+    "float": {"dtype": np.float32},
 }
 
 
@@ -290,7 +290,7 @@ def break_frames(folder, how):
         ("coarse", GridError, "city.tif has pixels of 10.* m.*--image_trans"),
         ("apart", GridError, "city.tif.*2021-.*do not overlap.*--image_crs"),
         ("transform", ConfigError, "--image_transform=1,2: wanted are six"),
-        ("16 bit", RasterError, "city.tif holds 3 .*uint16.*gdal_translate"),
+        ("float", RasterError, "city.tif holds float32.*gdal_translate"),
         ("no image", RasterError, "cannot read .*city.tif"),
         ("points", VectorError, "buildings.geojson.*no usable.*is a Point"),
         ("height", VectorError, "buildings.geojson has no field 'tall'"),

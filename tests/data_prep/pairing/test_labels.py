@@ -2,11 +2,14 @@ import numpy as np
 import pytest
 import shapely
 
+from data_prep.pairing.image import Image
 from data_prep.pairing.labels import LabelFiles
 from data_prep.pairing.labels import Labels
 from data_prep.pairing.labels import Layer
+from data_prep.pairing.labels import check_labels_overlap
 from data_prep.pairing.labels import read_labels
 from s2distill.errors import ConfigError
+from s2distill.errors import GridError
 from s2distill.geo.grid import Grid
 
 GRID = Grid("EPSG:32633", (0.5, 0, 0.0, 0, -0.5, 40.0), 80, 60)
@@ -50,3 +53,27 @@ def test_without_an_area_labels_hold_where_the_image_shows_ground():
 def test_a_setting_without_its_file_is_refused(files, words):
     with pytest.raises(ConfigError, match=words):
         read_labels(files, "EPSG:32633")
+
+
+@pytest.mark.parametrize("name", ["buildings", "roads"])
+def test_labels_beside_the_image_are_no_empty_ground(name):
+    place = Grid("EPSG:32633", (0.5, 0, 5e5, 0, -0.5, 5e6), 80, 60)
+    image = Image(path="city.tif", grid=place)
+    left, bottom, right, top = place.bounds
+    # Its bounds meet those of the image, its ground does not.
+    around = shapely.box(left - 50, bottom - 50, right + 50, top + 50)
+    ring = around.difference(
+        shapely.box(left - 9, bottom - 9, right + 9, top + 9)
+    )
+    beside = Layer(np.array([ring]))
+    with pytest.raises(
+        GridError, match=f"none of the 1 {name} .*city.tif.*--labels_area"
+    ):
+        check_labels_overlap(Labels(**{name: beside}), image, place)
+    # Somebody looked, and found nothing.
+    area = Layer(np.array([around]))
+    check_labels_overlap(Labels(**{name: beside}, area=area), image, place)
+    corner = Layer(
+        np.array([ring, shapely.box(left - 5, top - 1, left + 1, top)])
+    )
+    check_labels_overlap(Labels(**{name: corner}), image, place)
