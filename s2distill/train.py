@@ -69,6 +69,11 @@ class Config:
     crop_px: int = flag(
         16, help="Side of a training crop, Sentinel-2 px; 0 takes the tile."
     )
+    crops_per_record: int = flag(
+        4,
+        help="Crops cut from a record each time it is read, one for each of "
+        "as many consecutive steps.",
+    )
     augment: bool = flag(True, help="Flips, quarter turns, image contrast.")
     batch_size: int = flag(8, help="Examples in a step.")
     steps: int = flag(1000, help="Training steps.")
@@ -221,6 +226,7 @@ def _fit(config: Config, trainer: "Trainer", statistics: Any) -> None:
         batch_size=config.batch_size,
         frames=config.frames,
         crop_px=config.crop_px or None,
+        crops_per_record=config.crops_per_record,
         seed=config.seed,
         augment=config.augment,
         frame_drop=config.frame_drop,

@@ -50,6 +50,9 @@ class PipelineConfig:
       frame_drop: Chance in [0, 1) that a training frame is left out.
       image_contrast: Largest change of the image's contrast, in [0, 1).
       image_brightness: Largest shift of the image, of its range -1..1.
+      crops_per_record: Training crops cut from a record each time it is
+        read; they go to as many consecutive batches, one to each. Reading a
+        record of 4 to 8 MB costs far more than another crop of it.
       shuffle_records: Size of the shuffle buffer; a record has 4 to 8 MB.
       host_index: Which of the hosts this is.
       host_count: Hosts that share the records; each record goes to one.
@@ -63,12 +66,19 @@ class PipelineConfig:
     frame_drop: float = 0.0
     image_contrast: float = 0.2
     image_brightness: float = 0.1
+    crops_per_record: int = 1
     shuffle_records: int = 32
     host_index: int = 0
     host_count: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "frames", "shuffle_records", "host_count"):
+        for name in (
+            "batch_size",
+            "frames",
+            "crops_per_record",
+            "shuffle_records",
+            "host_count",
+        ):
             if getattr(self, name) < 1:
                 raise ConfigError(
                     f"{name}={getattr(self, name)} must be at least 1"
@@ -122,10 +132,10 @@ def make_train_dataset(
         tf.constant([config.seed, 0], tf.int64), config.host_index
     )
 
-    def make_example(
+    def make_examples(
         position: tf.Tensor, serialized: tf.Tensor, folder: tf.Tensor
     ) -> Arrays:
-        return _make_train_example(
+        return _make_train_examples(
             parser,
             config,
             serialized,
@@ -133,15 +143,21 @@ def make_train_dataset(
             tf.random.fold_in(seed, position),
         )
 
+    crops = config.crops_per_record
     share = share_of_host(files, config.host_index, config.host_count)
     dataset = read_shuffled(share, config.shuffle_records, config.seed)
     dataset = dataset.enumerate()
-    dataset = dataset.skip(start_step * config.batch_size)
+    dataset = dataset.skip(start_step // crops * config.batch_size)
     dataset = dataset.map(
-        lambda position, record: make_example(position, *record),
+        lambda position, record: make_examples(position, *record),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     ).batch(config.batch_size, drop_remainder=True)
+    dataset = dataset.flat_map(
+        lambda batch: tf.data.Dataset.range(crops).map(
+            lambda crop: {name: value[:, crop] for name, value in batch.items()}
+        )
+    ).skip(start_step % crops)
     return _finish(dataset, specs[0], statistics, with_keys=False)
 
 
@@ -225,28 +241,53 @@ def _finish(
     )
 
 
-def _make_train_example(
+def _make_train_examples(
     parser: RecordParser,
     config: PipelineConfig,
     serialized: tf.Tensor,
     folder: tf.Tensor,
     seed: tf.Tensor,
 ) -> Arrays:
+    """Crops of one record, stacked."""
     seeds = tf.random.split(seed, 4)
-    lots = tf.random.stateless_uniform([2], seeds[0])
-    example = parser(serialized, folder, lots)
+    crops = config.crops_per_record
+    lots = tf.random.stateless_uniform([crops, 2], seeds[0])
+    examples = [
+        _vary(
+            example,
+            parser,
+            config,
+            [tf.random.fold_in(s, number) for s in tf.unstack(seeds[1:])],
+        )
+        for number, example in enumerate(
+            parser.cut_windows(serialized, folder, lots)
+        )
+    ]
+    return {
+        name: tf.stack([example[name] for example in examples])
+        for name in examples[0]
+    }
+
+
+def _vary(
+    example: Arrays,
+    parser: RecordParser,
+    config: PipelineConfig,
+    seeds: Sequence[tf.Tensor],
+) -> Arrays:
+    """One crop with its frames drawn, turned, its image's light changed."""
     order, kept = draw_frames(
-        example["s2_valid"], config.frames, config.frame_drop, seeds[1]
+        example["s2_valid"], config.frames, config.frame_drop, seeds[0]
     )
     example = _take_frames(example, order, config.frames, kept)
     if not config.augment:
         return example
     number = tf.random.stateless_uniform(
-        [], seeds[2], 0, SYMMETRIES, dtype=tf.int32
+        [], seeds[1], 0, SYMMETRIES, dtype=tf.int32
     )
     example = apply_symmetry(example, parser.row_axes, number)
     reach = tf.constant([config.image_contrast, config.image_brightness])
-    jitter = tf.random.stateless_uniform([2], seeds[3], -1.0, 1.0) * reach
+    jitter = tf.random.stateless_uniform([2], seeds[2], -1.0, 1.0) * reach
     return {**example, "jitter": jitter + tf.constant([1.0, 0.0])}
 
 

@@ -10,6 +10,7 @@ decoded, and they are cropped before anything else touches them.
 import dataclasses
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -111,6 +112,21 @@ class RecordParser:
           any has labels: label_valid [h, w], and has_building, has_road and
           has_height, scalar bool.
         """
+        return self.cut_windows(serialized, folder, lots[tf.newaxis])[0]
+
+    def cut_windows(
+        self, serialized: tf.Tensor, folder: tf.Tensor, lots: tf.Tensor
+    ) -> list[Arrays]:
+        """Parses one record once and cuts several windows out of it.
+
+        Args:
+          serialized: Scalar string.
+          folder: Scalar integer, which specification it follows.
+          lots: [n, 2] float32 in [0, 1), n known; a row for each window.
+
+        Returns:
+          For each window what calling the parser returns.
+        """
         branches = [
             self._branch(number, serialized, lots)
             for number in range(len(self._specs))
@@ -121,14 +137,18 @@ class RecordParser:
 
     def _branch(
         self, number: int, serialized: tf.Tensor, lots: tf.Tensor
-    ) -> Callable[[], Arrays]:
-        return lambda: self._parse(number, serialized, lots)
+    ) -> Callable[[], list[Arrays]]:
+        def parse() -> list[Arrays]:
+            record = self._features[number].deserialize_example(serialized)
+            return [self._cut_one(number, record, lot) for lot in lots]
 
-    def _parse(
-        self, number: int, serialized: tf.Tensor, lots: tf.Tensor
+        lots = tf.unstack(lots)
+        return parse
+
+    def _cut_one(
+        self, number: int, record: dict[str, Any], lots: tf.Tensor
     ) -> Arrays:
         spec = self._specs[number]
-        record = self._features[number].deserialize_example(serialized)
         side, factor = self._crop_px, spec.label_factor
         begins = tf.cast(spec.tile_px - side + 1, tf.float32)
         corner = tf.cast(tf.floor(lots * begins), tf.int32)

@@ -8,7 +8,6 @@ from keras import ops
 from s2distill.models import hrnet
 from s2distill.models.blocks import CropLike
 from s2distill.models.blocks import PadToMultiple
-from s2distill.models.blocks import ResidualBlock
 from s2distill.models.heads import heads
 
 
@@ -17,19 +16,19 @@ class TeacherConfig:
     """Size of a teacher.
 
     Attributes:
-      stem_factor: Image pixels per pixel of the finest branch; even.
+      stem_factor: Image pixels per pixel of the finest branch and axis; what
+        they hold becomes channels, so that nothing of the image is lost.
       channels: Of each branch, finest first; each is half as fine.
       blocks: Residual blocks in a stage and branch.
       stages_after: Further stages once every branch is there.
-      detail_channels: Of the features at twice the finest branch, where
-        outlines are drawn.
+      merged_channels: Of all branches together, before the heads.
     """
 
     stem_factor: int = 4
-    channels: tuple[int, ...] = (32, 48, 64)
+    channels: tuple[int, ...] = (32, 64, 96)
     blocks: int = 1
-    stages_after: int = 1
-    detail_channels: int = 24
+    stages_after: int = 0
+    merged_channels: int = 64
 
 
 TEACHER_PRESETS = {"small": TeacherConfig()}
@@ -46,26 +45,16 @@ def build_teacher(config: TeacherConfig) -> keras.Model:
       `models.heads` on the same grid. h and w are free.
     """
     image = keras.Input((None, None, 3), name="image")
-    half = config.stem_factor // 2
-    detail = PadToMultiple(half, name="pad")(image)
-    detail = ops.space_to_depth(detail, half)
-    detail = keras.layers.Conv2D(
-        config.detail_channels,
-        3,
-        padding="same",
-        activation="relu",
-        kernel_initializer="he_normal",
-        name="detail",
-    )(detail)
+    x = PadToMultiple(config.stem_factor, name="pad")(image)
+    x = ops.space_to_depth(x, config.stem_factor)
     x = keras.layers.Conv2D(
         config.channels[0],
         3,
-        strides=2,
         padding="same",
         activation="relu",
         kernel_initializer="he_normal",
         name="stem",
-    )(detail)
+    )(x)
     branches = hrnet.stage([x], config.blocks, "stage0")
     for i, channels in enumerate(config.channels[1:], start=1):
         branches = hrnet.add_branch(branches, channels, f"stage{i}")
@@ -73,21 +62,9 @@ def build_teacher(config: TeacherConfig) -> keras.Model:
     for i in range(config.stages_after):
         branches = hrnet.stage(branches, config.blocks, f"after{i}")
 
-    x = hrnet.merge(branches, 4 * config.detail_channels, "merge")
-    x = ops.depth_to_space(x, 2)
-    x = CropLike(name="refine_crop")(x, detail)
-    x = keras.layers.Concatenate(name="with_detail")([x, detail])
-    x = keras.layers.Conv2D(
-        config.detail_channels,
-        3,
-        padding="same",
-        activation="relu",
-        kernel_initializer="he_normal",
-        name="outline",
-    )(x)
-    x = ResidualBlock(config.detail_channels, name="outline_r0")(x)
+    x = hrnet.merge(branches, config.merged_channels, "merge")
     answers = {
         name: CropLike(name=f"{name}_crop")(answer, image)
-        for name, answer in heads(x, half).items()
+        for name, answer in heads(x, config.stem_factor).items()
     }
     return keras.Model({"image": image}, answers, name="teacher")

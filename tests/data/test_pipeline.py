@@ -344,3 +344,27 @@ def test_an_empty_split_and_missing_statistics_are_refused(world):
     other = BandStatistics(bands=("B2",), centre=(0.1,), scale=(1.0,))
     with pytest.raises(BandError, match="no band B8, B12 among B2"):
         make_train_dataset(paths(world, "labelled"), STILL, other)
+
+
+
+def test_crops_of_a_record_go_to_consecutive_batches(world):
+    config = PipelineConfig(
+        batch_size=2, frames=2, crop_px=2, crops_per_record=3, seed=4
+    )
+
+    def batches(start_step, number):
+        dataset = make_train_dataset(
+            paths(world, "labelled", "soft"),
+            config,
+            STATISTICS,
+            start_step=start_step,
+        )
+        return take(dataset, number)
+
+    straight = batches(0, 8)
+    # Also where a run resumes between two crops of one record.
+    for start in (1, 3, 5):
+        assert_equal(straight[start:], batches(start, 8 - start))
+    images = [inputs["image"] for inputs, _ in straight]
+    assert not np.array_equal(images[0], images[1])
+    assert images[0].shape == (2, 8, 8, 3)
