@@ -24,6 +24,7 @@ class Objective:
         is 0 or 1, which ignores the other altogether.
       building: Weight of the building mask.
       road: Weight of the road mask.
+      overlap: Weight of the overlap loss within each mask's part.
       density: Weight of the centroid density.
       height: Weight of the height.
       image: Weight of the grey image.
@@ -33,6 +34,7 @@ class Objective:
     hard_share: float = 1.0
     building: float = 1.0
     road: float = 0.5
+    overlap: float = 0.5
     density: float = 0.1
     height: float = 0.5
     image: float = 0.2
@@ -68,12 +70,12 @@ def compute_losses(
     for mask in ("building", "road"):
         if mask in mixed:
             probs, weight = mixed[mask]
-            parts[mask] = losses.binary_cross_entropy(
-                answers[f"{mask}_logits"],
-                probs,
-                weight,
-                temperature=objective.temperature,
+            logits = answers[f"{mask}_logits"]
+            nats, total = losses.binary_cross_entropy(
+                logits, probs, weight, temperature=objective.temperature
             )
+            apart, _ = losses.overlap_loss(logits, probs, weight)
+            parts[mask] = nats + objective.overlap * apart, total
     if "density" in mixed:
         parts["density"] = losses.density_divergence(
             answers["centroid_density"], *mixed["density"]

@@ -346,7 +346,6 @@ def test_an_empty_split_and_missing_statistics_are_refused(world):
         make_train_dataset(paths(world, "labelled"), STILL, other)
 
 
-
 def test_crops_of_a_record_go_to_consecutive_batches(world):
     config = PipelineConfig(
         batch_size=2, frames=2, crop_px=2, crops_per_record=3, seed=4

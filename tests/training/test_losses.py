@@ -118,6 +118,7 @@ def test_a_tall_building_weighs_more():
     "loss",
     [
         losses.binary_cross_entropy,
+        losses.overlap_loss,
         losses.density_divergence,
         losses.height_error,
         losses.image_error,
@@ -135,10 +136,36 @@ def test_pixels_without_weight_have_no_influence_not_even_nan(loss):
 
 @pytest.mark.parametrize(
     "loss",
-    [losses.binary_cross_entropy, losses.height_error, losses.image_error],
+    [
+        losses.binary_cross_entropy,
+        losses.overlap_loss,
+        losses.height_error,
+        losses.image_error,
+    ],
 )
 def test_nothing_valid_gives_zero_weight(loss):
     a, b, weight = _random()
     total, number = loss(a, b, np.zeros_like(weight))
     assert float(total) == 0
     assert float(ops.convert_to_numpy(number)) == 0
+
+
+def test_overlap_of_hard_masks_is_one_minus_iou():
+    truth = np.array([1, 1, 1, 0, 0, 0], "float32").reshape(1, 2, 3, 1)
+    found = np.array([1, 1, 0, 1, 0, 0], "float32").reshape(1, 2, 3, 1)
+    # With one pixel of grace: (2 + 1) / (4 + 1).
+    total, weight = losses.overlap_loss(
+        60 * (found - 0.5), truth, np.ones_like(truth)
+    )
+    assert float(total) / float(weight) == pytest.approx(1 - 3 / 5, abs=1e-5)
+
+
+def test_overlap_is_least_at_a_soft_target():
+    _, probs, weight = _random()
+    at = np.log(probs / (1 - probs)).astype("float32")
+    values = [
+        float(losses.overlap_loss(at + shift, probs, weight)[0])
+        for shift in (-0.3, 0.0, 0.3)
+    ]
+    assert values[1] == pytest.approx(0, abs=1e-5)
+    assert min(values[0], values[2]) > 0.01
