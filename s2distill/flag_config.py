@@ -94,11 +94,7 @@ def run_program(
     run: Callable[[Any], None], config_class: type, description: str | None
 ) -> None:
     """The `main` of every program: parse, run, one line for each error."""
-    logging.use_absl_handler()
-    logging.set_verbosity(logging.INFO)
-    # GDAL warns of odd tags at each opening of a file, hundreds of times in a
-    # map; its errors are raised.
-    standard_logging.getLogger("rasterio").setLevel(standard_logging.ERROR)
+    _quieten_libraries()
     try:
         run(parse_config(config_class, sys.argv, description or ""))
     except S2DistillError as error:
@@ -107,6 +103,21 @@ def run_program(
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
         raise SystemExit(130) from None
+
+
+def _quieten_libraries() -> None:
+    """Lets our own lines be seen among those of the libraries."""
+    logging.use_absl_handler()
+    logging.set_verbosity(logging.INFO)
+    # TensorFlow tells of its CPU kernels at each start; warnings stay.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    # TFDS 4.9 warns of its own attribute for each feature of each folder.
+    logging.get_absl_handler().addFilter(
+        lambda record: "FeatureConnector.dtype" not in record.getMessage()
+    )
+    # GDAL warns of odd tags at each opening of a file, hundreds of times in a
+    # map; its errors are raised.
+    standard_logging.getLogger("rasterio").setLevel(standard_logging.ERROR)
 
 
 def to_flag_lines(config: Any) -> list[str]:
