@@ -1,7 +1,7 @@
-"""Train a teacher, a student or a baseline on record folders.
+r"""Train a teacher, a student or a baseline on record folders.
 
-    python -m s2distill.train --flagfile=configs/student.flags \
-        --records=world/labelled,world/unlabelled --workdir=runs/student
+    python -m s2distill.train --network=student --hard_share=0.3 \
+        --records=soft/labelled,soft/unlabelled --workdir=runs/student
 
 A teacher learns from labels (`--network=teacher`). A student learns from the
 teacher's answers: written into the records by data_prep.label_with_teacher,
