@@ -10,7 +10,7 @@ def smooth_noise(
     """Smooth noise whose hills are about `cell_px` wide.
 
     Returns:
-      [height, width] float32, mean about 0, standard deviation about 0.8.
+      [height, width] float32, mean about 0, standard deviation about 0.85.
     """
     rows = max(2, round(height / cell_px) + 2)
     cols = max(2, round(width / cell_px) + 2)

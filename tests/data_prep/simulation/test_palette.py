@@ -20,12 +20,12 @@ def test_each_material_has_its_plain_row_and_added_rows_follow():
 
 def test_brightness_scales_a_row_and_a_lean_turns_it_but_little():
     palette = Palette(np.random.default_rng(1))
-    first = [palette.add("concrete", 1.0) for _ in range(300)][0]
-    second = [palette.add("concrete", 2.0) for _ in range(300)][0]
-    spectra = palette.tables()[0]
+    rows = [
+        [palette.add("concrete", brightness) for _ in range(300)]
+        for brightness in (1.0, 2.0)
+    ]
+    once, twice = palette.tables()[0][rows]
     plain = np.array(MATERIALS["concrete"].percent)
-    once = spectra[first : first + 300]
-    twice = spectra[second : second + 300]
     np.testing.assert_allclose(once.mean(0), plain, rtol=0.02)
     np.testing.assert_allclose(twice.mean(0), 2 * plain, rtol=0.02)
     # A lean takes from one end of the spectrum what it gives to the other.
