@@ -132,12 +132,3 @@ def test_reflectance_is_that_of_land():
     assert planes.max() < 1.5
     assert 0.02 < np.median(planes[0]) < 0.25
     assert np.median(planes[1]) > np.median(planes[0])
-
-
-def test_roof_slopes_towards_the_sun_are_brighter():
-    from data_prep.simulation.render import _facet_light
-
-    toward = _SUN.toward_xy
-    sunny = math.atan2(toward[1], toward[0])
-    assert _facet_light(sunny, toward) > 1.1
-    assert _facet_light(sunny + math.pi, toward) < 0.75
