@@ -110,7 +110,7 @@ def run(config: Config) -> "Run":
         logging.info("%s is finished already.", workdir)
         return load_run(workdir)
     spec = read_manifest(config.records[0]).spec
-    write_run_files(workdir, config)
+    statistics = _read_statistics(config, spec)
 
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
@@ -118,7 +118,7 @@ def run(config: Config) -> "Run":
         trainer = _make_trainer(config, spec)
     finally:
         keras.config.set_dtype_policy("float32")
-    statistics = _read_statistics(config, spec)
+    write_run_files(workdir, config)
     _fit(config, trainer, statistics)
     result = Run(
         kind=config.network,

@@ -73,18 +73,28 @@ def load_run(workdir: str | os.PathLike[str]) -> Run:
                 f"{folder} is no finished training: {name} is not there; "
                 "s2distill.train writes it at its end"
             )
-    content = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    content = _read_config(folder / CONFIG_FILE)
     try:
         network = keras.models.load_model(folder / MODEL_FILE, compile=False)
     except (ValueError, OSError, KeyError, TypeError) as error:
         raise ModelError(
             f"{folder / MODEL_FILE} cannot be read: {error}; train again"
         ) from error
-    return Run(
-        kind=content["kind"],
-        network=network,
-        spec=RecordSpec.from_json(content["spec"]),
-        statistics=BandStatistics.from_json(content["statistics"]),
-        frames=content["frames"],
-        training=content["training"],
-    )
+    return Run(network=network, **content)
+
+
+def _read_config(path: pathlib.Path) -> dict[str, Any]:
+    """What `config.json` says of a run; ModelError if it is cut or foreign."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            "kind": content["kind"],
+            "spec": RecordSpec.from_json(content["spec"]),
+            "statistics": BandStatistics.from_json(content["statistics"]),
+            "frames": content["frames"],
+            "training": content["training"],
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{path} cannot be read: {error}; train again"
+        ) from error

@@ -105,7 +105,6 @@ def test_a_broken_network_is_refused_in_one_line(a_run, tmp_path, kept):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.xfail(strict=True, reason="load_run lets JSONDecodeError through")
 def test_a_broken_configuration_is_refused_in_one_line(a_run, tmp_path):
     write_run(tmp_path, a_run)
     path = tmp_path / "config.json"

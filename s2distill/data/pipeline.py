@@ -204,7 +204,10 @@ def make_eval_dataset(
         make_example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
     dataset = dataset.batch(config.batch_size)
-    return _finish(dataset, specs[0], statistics, with_keys=with_keys)
+    dataset = _finish(dataset, specs[0], statistics, with_keys=with_keys)
+    # Keras would find the length out by running dry, and warn of it.
+    batches = -(-share.count // config.batch_size)
+    return dataset.apply(tf.data.experimental.assert_cardinality(batches))
 
 
 def _finish(

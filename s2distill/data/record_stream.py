@@ -33,6 +33,14 @@ class HostShare:
     skips: tuple[int, ...]
     stride: int
 
+    @property
+    def count(self) -> int:
+        """Number of records."""
+        return sum(
+            max(0, -(-(file.records - skip) // self.stride))
+            for file, skip in zip(self.files, self.skips, strict=True)
+        )
+
 
 def share_of_host(
     files: Sequence[RecordFile], host_index: int, host_count: int
