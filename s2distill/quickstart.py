@@ -248,7 +248,7 @@ def _say_where(
 ) -> None:
     paths = {
         "scores": workdir / "summary.json",
-        "pictures": workdir / "scores",
+        "pictures": workdir / "scores" / "pictures",
         "SavedModel": workdir / f"{STUDENT}_savedmodel",
         "map": picture.with_suffix(".tif"),
         "its picture": picture,

@@ -13,7 +13,7 @@ from s2distill.models.teacher import build_teacher
 )
 def test_answers_stand_on_the_grid_of_the_image(height, width):
     teacher = build_teacher(
-        TeacherConfig(channels=(8, 8, 8), detail_channels=4)
+        TeacherConfig(channels=(8, 8, 8), merged_channels=4)
     )
     image = np.random.default_rng(0).normal(size=(2, height, width, 3))
     answers = teacher({"image": image.astype("float32")})
