@@ -28,9 +28,8 @@ def tiny_presets(monkeypatch):
 
     student = StudentConfig(
         channels=(8, 12),
-        fused_channels=16,
-        fused_blocks=1,
-        decoder_min_channels=8,
+        unet_channels=(8, 8, 12),
+        enlargement=2,
     )
     monkeypatch.setitem(STUDENT_PRESETS, "tiny", student)
     monkeypatch.setitem(

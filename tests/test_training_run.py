@@ -19,9 +19,8 @@ from s2distill.training_run import write_run
 BANDS, FACTOR = ("B2", "B8", "B12"), 2
 TINY = StudentConfig(
     channels=(8, 12),
-    fused_channels=16,
-    fused_blocks=1,
-    decoder_min_channels=8,
+    unet_channels=(8, 8, 12),
+    enlargement=2,
 )
 
 

@@ -5,16 +5,14 @@ frames), enlarged by interpolation and segmented.
 """
 
 import dataclasses
-from typing import Any
 
 import keras
 
-from s2distill.models.blocks import CropLike
-from s2distill.models.blocks import ResidualBlock
 from s2distill.models.enlargement import Enlargement
 from s2distill.models.fusion import FoldFrames
 from s2distill.models.fusion import MaskedPooling
 from s2distill.models.heads import heads
+from s2distill.models.unet import unet
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,38 +59,12 @@ def build_bicubic_unet(
     frame_valid = keras.Input((None, None, None), name="frame_valid")
     x = FoldFrames(name="fold")(s2, frame_valid)
     x = MaskedPooling(name="composite")(x, frame_valid)[..., : bands + 1]
-    x = Enlargement(config.enlargement, kernel="bicubic", name="enlarge")(x)
+    x = Enlargement(config.enlargement, name="enlarge")(x)
     x = keras.layers.Conv2D(
         config.channels[0], 3, padding="same", activation="relu", name="stem"
     )(x)
-    x = _unet(x, config)
+    x = unet(x, config.channels, blocks=config.blocks)
     answers = heads(x, label_factor // config.enlargement)
     return keras.Model(
         {"s2": s2, "frame_valid": frame_valid}, answers, name="bicubic_unet"
     )
-
-
-def _unet(x: Any, config: BicubicUnetConfig) -> Any:
-    skips = []
-    for i, channels in enumerate(config.channels):
-        if i:
-            x = keras.layers.Conv2D(
-                channels, 3, strides=2, padding="same", name=f"down{i}"
-            )(x)
-        x = _blocks(x, config.blocks, f"down{i}")
-        skips.append(x)
-    for i in reversed(range(len(config.channels) - 1)):
-        x = keras.layers.UpSampling2D(2, name=f"up{i}")(x)
-        x = CropLike(name=f"up{i}_crop")(x, skips[i])
-        x = keras.layers.Concatenate(name=f"up{i}_join")([x, skips[i]])
-        x = keras.layers.Conv2D(
-            config.channels[i], 1, activation="relu", name=f"up{i}_mix"
-        )(x)
-        x = _blocks(x, config.blocks, f"up{i}")
-    return x
-
-
-def _blocks(x: Any, count: int, name: str) -> Any:
-    for j in range(count):
-        x = ResidualBlock(x.shape[-1], name=f"{name}_r{j}")(x)
-    return x

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+_NARROW_SCALE = 0.3  # variance of a block's output, of that of its input
 NORM_EPSILON = 1e-5  # float16 keeps it; 1e-6 would vanish beside 1
 
 
@@ -18,8 +19,8 @@ class ResidualBlock(keras.layers.Layer):
 
     The norm is over the channels of each pixel: unlike batch statistics it
     is the same in training and in use, for one frame or thirty, and on any
-    number of replicas. The last kernel starts at zero, so that a deep stack
-    begins as the identity.
+    number of replicas. The last kernel starts small, so that a deep stack
+    begins near the identity, and not at zero, which costs the first steps.
 
     Shapes:
       [N, H, W, C] float -> the same.
@@ -52,7 +53,9 @@ class ResidualBlock(keras.layers.Layer):
             channels,
             3,
             padding="same",
-            kernel_initializer="zeros",
+            kernel_initializer=keras.initializers.VarianceScaling(
+                _NARROW_SCALE
+            ),
             dtype=policy,
             name="narrow",
         )

@@ -1,4 +1,4 @@
-"""Interpolation to a finer grid, for images whose size is known only later.
+"""Bicubic interpolation to a finer grid, of images of any size.
 
 `keras.ops.image.resize` (so also `UpSampling2D`) compares the new size with
 0 in Python, which fails where TensorFlow traces a graph for any size: a
@@ -6,14 +6,11 @@ SavedModel could not be made of a network with it (Keras 3.15).
 """
 
 from typing import Any
-from typing import Literal
 
 import keras
 from keras import ops
 
-Kernel = Literal["bilinear", "bicubic"]
-
-_REACH_PX = {"bilinear": 1, "bicubic": 2}
+_REACH_PX = 2  # pixels on either side that a fine pixel is made of
 # Keys 1981, "Cubic convolution interpolation", eq. (15): exact to 2nd order.
 _KEYS_A = -0.5
 
@@ -27,16 +24,12 @@ class Enlargement(keras.layers.Layer):
 
     Attributes:
       factor: Fine pixels per pixel and axis.
-      kernel: "bilinear" or "bicubic" (Keys, a = -0.5).
     """
 
-    def __init__(
-        self, factor: int, *, kernel: Kernel = "bilinear", **kwargs: Any
-    ) -> None:
+    def __init__(self, factor: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.factor = factor
-        self.kernel = kernel
-        self._weights_by_phase = phase_weights(factor, kernel)
+        self._weights_by_phase = phase_weights(factor)
 
     def call(self, x: Any) -> Any:
         _, height, width, channels = ops.shape(x)
@@ -58,7 +51,7 @@ class Enlargement(keras.layers.Layer):
                 return image[:, start:stop]
             return image[:, :, start:stop]
 
-        reach = _REACH_PX[self.kernel]
+        reach = _REACH_PX
         first, last = cut(x, 0, 1), cut(x, size - 1, size)
         padded = ops.concatenate(
             [first] * reach + [x] + [last] * reach, axis=axis
@@ -81,43 +74,26 @@ class Enlargement(keras.layers.Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "factor": self.factor,
-            "kernel": self.kernel,
-        }
+        return {**super().get_config(), "factor": self.factor}
 
 
-def phase_weights(factor: int, kernel: Kernel) -> list[list[float]]:
+def phase_weights(factor: int) -> list[list[float]]:
     """Weights of the pixels around, for each fine pixel inside a pixel.
 
     Args:
       factor: Fine pixels per pixel.
-      kernel: "bilinear" or "bicubic".
 
     Returns:
-      `factor` lists over the offsets -reach to reach; each sums to 1.
-
-    Raises:
-      ValueError: If there is no such kernel.
+      `factor` lists over the offsets -2 to 2; each sums to 1.
     """
-    if kernel not in _REACH_PX:
-        raise ValueError(
-            f"no kernel {kernel!r}; there are {', '.join(_REACH_PX)}"
-        )
-    profile = _tent if kernel == "bilinear" else _keys
-    reach = _REACH_PX[kernel]
+    offsets = range(-_REACH_PX, _REACH_PX + 1)
     return [
         [
-            profile(abs((phase + 0.5) / factor - 0.5 - offset))
-            for offset in range(-reach, reach + 1)
+            _keys(abs((phase + 0.5) / factor - 0.5 - offset))
+            for offset in offsets
         ]
         for phase in range(factor)
     ]
-
-
-def _tent(distance_px: float) -> float:
-    return max(0.0, 1.0 - distance_px)
 
 
 def _keys(distance_px: float) -> float:

@@ -44,8 +44,9 @@ class Answers(keras.layers.Layer):
         super().__init__(**kwargs)
 
     def call(self, x: Any) -> dict[str, Any]:
-        building, road, density, height, grey = (
-            x[..., i : i + 1] for i in range(len(OUTPUTS))
+        # Not slices: the gradient of each would be a whole array of zeros.
+        building, road, density, height, grey = ops.split(
+            x, len(OUTPUTS), axis=-1
         )
         return {
             "building_logits": building + _logit(_BUILDING_SHARE),

@@ -1,8 +1,11 @@
 """The student: a stack of Sentinel-2 frames -> buildings and roads at 50 cm.
 
 One encoder, shared by all frames, sees each at 10 m; after every stage the
-frames exchange what they know; at the end they are pooled, and a decoder
-refines the one picture of the place to the label grid.
+frames exchange what they know, and at the end they are pooled. A U-Net then
+draws the one picture of the place on a finer grid: it begins with the mean of
+the frames, interpolated, and joins the pooled features at 10 m. The last step
+to the label grid is the heads' own pixel shuffle, so that no convolution runs
+at 50 cm: from 10 m frames there is nothing to compute there.
 """
 
 import dataclasses
@@ -11,12 +14,13 @@ from collections.abc import Sequence
 import keras
 
 from s2distill.models import hrnet
-from s2distill.models.blocks import ResidualBlock
-from s2distill.models.decoder import decode
+from s2distill.models.enlargement import Enlargement
 from s2distill.models.fusion import CoarsenMask
 from s2distill.models.fusion import FoldFrames
 from s2distill.models.fusion import MaskedExchange
 from s2distill.models.fusion import MaskedPooling
+from s2distill.models.heads import heads
+from s2distill.models.unet import unet
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,19 +31,18 @@ class StudentConfig:
       channels: Of each branch of the frame encoder, finest (10 m) first.
       stages: Stages of the encoder; fusion follows each.
       blocks: Residual blocks in a stage and branch.
-      fused_channels: Of the pooled picture at 10 m.
-      fused_blocks: Residual blocks on it; they cost nothing per frame.
-      decoder_blocks: After each refinement.
-      decoder_min_channels: Of the finest features.
+      enlargement: Pixels of the U-Net's finest grid per Sentinel-2 pixel and
+        axis, a power of two; halved until it divides the label factor.
+      unet_channels: Of each level of the U-Net, finest first.
+      unet_blocks: Residual blocks of a level, on the way down and up.
     """
 
-    channels: tuple[int, ...] = (40, 64)
+    channels: tuple[int, ...] = (48,)
     stages: int = 2
     blocks: int = 1
-    fused_channels: int = 128
-    fused_blocks: int = 2
-    decoder_blocks: int = 1
-    decoder_min_channels: int = 32
+    enlargement: int = 4
+    unet_channels: tuple[int, ...] = (32, 64, 96)
+    unet_blocks: int = 1
 
 
 STUDENT_PRESETS = {"small": StudentConfig()}
@@ -52,52 +55,89 @@ def build_student(
 
     Args:
       bands: C, number of Sentinel-2 bands.
-      label_factor: Label pixels per Sentinel-2 pixel and axis, 20 for 0.5 m.
+      label_factor: Label pixels per Sentinel-2 pixel and axis, 20 for 0.5 m;
+        any number from 1.
       config: Size.
 
     Returns:
       Model of {"s2": [B, T, H, W, C] normalised reflectance, "frame_valid":
       [B, T, H, W]} to the dictionary of `models.heads`, h = H label_factor.
       T, H and W are free.
+
+    Raises:
+      ValueError: If the label factor is below 1, the enlargement no power of
+        two, or the U-Net has too few levels to reach the frames' grids.
     """
+    enlargement = fit_enlargement(config.enlargement, label_factor)
     s2 = keras.Input((None, None, None, bands), name="s2")
     frame_valid = keras.Input((None, None, None), name="frame_valid")
+    frames = FoldFrames(name="fold")(s2, frame_valid)
+    pooled = _encode(frames, frame_valid, config)
+
+    mean = MaskedPooling(name="mean")(frames, frame_valid)[..., : bands + 1]
+    x = Enlargement(enlargement, name="enlarge")(mean)
+    x = _stem(config.unet_channels[0], "stem")(x)
+    # The frames' grid is that of the level which halving has brought back to
+    # 10 m; their coarser branches follow level by level.
+    level = enlargement.bit_length() - 1
+    x = unet(
+        x,
+        config.unet_channels,
+        blocks=config.unet_blocks,
+        joined=dict(enumerate(pooled, start=level)),
+    )
+    return keras.Model(
+        {"s2": s2, "frame_valid": frame_valid},
+        heads(x, label_factor // enlargement),
+        name="student",
+    )
+
+
+def fit_enlargement(wanted: int, label_factor: int) -> int:
+    """The largest power of two, at most `wanted`, that divides the factor.
+
+    Raises:
+      ValueError: If the label factor is below 1 or `wanted` no power of two.
+    """
+    if label_factor < 1:
+        raise ValueError(f"label factor must be at least 1, got {label_factor}")
+    if wanted < 1 or wanted & (wanted - 1):
+        raise ValueError(f"enlargement must be a power of two, got {wanted}")
+    while label_factor % wanted:
+        wanted //= 2
+    return wanted
+
+
+def _encode(
+    frames: keras.KerasTensor,
+    frame_valid: keras.KerasTensor,
+    config: StudentConfig,
+) -> list[keras.KerasTensor]:
+    """Each branch of the frames [B T, H, W, C], pooled over the frames."""
     masks = [frame_valid]
     for i in range(1, len(config.channels)):
         masks.append(CoarsenMask(name=f"mask{i}")(masks[-1]))
-
-    x = FoldFrames(name="fold")(s2, frame_valid)
-    x = keras.layers.Conv2D(
-        config.channels[0],
-        3,
-        padding="same",
-        activation="relu",
-        kernel_initializer="he_normal",
-        name="stem",
-    )(x)
-    branches = [x]
+    branches = [_stem(config.channels[0], "frame_stem")(frames)]
     for i in range(config.stages):
         name = f"stage{i}"
         if 0 < i < len(config.channels):
             branches = hrnet.add_branch(branches, config.channels[i], name)
         branches = hrnet.stage(branches, config.blocks, name)
         branches = _exchange_across_time(branches, masks, name)
-
-    pooled = [
+    return [
         MaskedPooling(name=f"pool{i}")(branch, mask)
         for i, (branch, mask) in enumerate(zip(branches, masks, strict=False))
     ]
-    x = hrnet.merge(pooled, config.fused_channels, "fused")
-    for i in range(config.fused_blocks):
-        x = ResidualBlock(config.fused_channels, name=f"fused_r{i}")(x)
-    answers = decode(
-        x,
-        label_factor,
-        blocks=config.decoder_blocks,
-        min_channels=config.decoder_min_channels,
-    )
-    return keras.Model(
-        {"s2": s2, "frame_valid": frame_valid}, answers, name="student"
+
+
+def _stem(channels: int, name: str) -> keras.layers.Layer:
+    return keras.layers.Conv2D(
+        channels,
+        3,
+        padding="same",
+        activation="relu",
+        kernel_initializer="he_normal",
+        name=name,
     )
 
 

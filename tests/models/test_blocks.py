@@ -15,10 +15,10 @@ def test_residual_block_holds_the_layer_contract(check_layer):
     assert out.shape == (2, 5, 7, 6)
 
 
-def test_a_new_residual_block_is_the_identity():
-    x = _random(2, 5, 7, 6)
-    out = ops.convert_to_numpy(ResidualBlock(6)(x))
-    np.testing.assert_array_equal(out, x)
+def test_a_new_residual_block_is_near_the_identity_but_not_it():
+    x = _random(2, 25, 27, 16)
+    change = ops.convert_to_numpy(ResidualBlock(16)(x)) - x
+    assert 0.2 < change.std() / x.std() < 0.8
 
 
 def test_expansion_widens_the_middle():

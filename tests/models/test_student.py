@@ -7,13 +7,13 @@ from keras import ops
 from s2distill.models.student import STUDENT_PRESETS
 from s2distill.models.student import StudentConfig
 from s2distill.models.student import build_student
+from s2distill.models.student import fit_enlargement
 
 BANDS, FACTOR = 3, 4
 TINY = StudentConfig(
     channels=(8, 12),
-    fused_channels=16,
-    fused_blocks=1,
-    decoder_min_channels=8,
+    unet_channels=(8, 8, 12),
+    enlargement=2,
 )
 
 
@@ -106,5 +106,37 @@ def test_small_preset_builds_with_three_bands_and_ten():
         build_student(bands, 20, STUDENT_PRESETS["small"]).count_params()
         for bands in (3, 10)
     ]
-    channels = STUDENT_PRESETS["small"].channels[0]
-    assert counts[1] - counts[0] == 7 * 9 * channels  # the stem alone
+    config = STUDENT_PRESETS["small"]
+    stems = config.channels[0] + config.unet_channels[0]
+    assert counts[1] - counts[0] == 7 * 9 * stems  # nothing but the stems
+
+
+@pytest.mark.parametrize("factor", [1, 3, 4, 7, 20])
+def test_answers_stand_on_any_label_grid(factor):
+    s2, valid = _stack(height=3, width=5)
+    for name, answer in _answer(
+        build_student(BANDS, factor, TINY), s2, valid
+    ).items():
+        assert answer.shape == (2, 3 * factor, 5 * factor, 1), name
+
+
+@pytest.mark.parametrize(
+    ("wanted", "factor", "fits"), [(4, 20, 4), (4, 10, 2), (4, 5, 1), (1, 8, 1)]
+)
+def test_an_enlargement_is_halved_until_it_divides(wanted, factor, fits):
+    assert fit_enlargement(wanted, factor) == fits
+
+
+@pytest.mark.parametrize(
+    ("wanted", "factor", "message"),
+    [(4, 0, "at least 1, got 0"), (3, 6, "power of two, got 3")],
+)
+def test_an_impossible_enlargement_is_refused(wanted, factor, message):
+    with pytest.raises(ValueError, match=message):
+        fit_enlargement(wanted, factor)
+
+
+def test_a_unet_too_shallow_for_the_frames_is_refused():
+    config = StudentConfig(enlargement=4, unet_channels=(8, 8))
+    with pytest.raises(ValueError, match=r"of 2 levels .* at levels \[2\]"):
+        build_student(BANDS, 20, config)

@@ -21,9 +21,8 @@ def tiny_student():
         StudentConfig(
             channels=(8,),
             stages=1,
-            fused_channels=8,
-            fused_blocks=1,
-            decoder_min_channels=8,
+            enlargement=2,
+            unet_channels=(8, 8),
         ),
     )
 
