@@ -83,9 +83,11 @@ class Config:
     validation_steps: int = flag(
         0, help="Batches of each validation; 0 takes the whole split."
     )
-    learning_rate: float = flag(2e-3, help="At its highest.")
+    learning_rate: float = flag(
+        5e-3, help="Of Muon at its highest; what AdamW moves takes 0.3 of it."
+    )
     warmup_steps: int = flag(50, help="Steps of rising learning rate.")
-    weight_decay: float = flag(1e-4, help="Of AdamW.")
+    weight_decay: float = flag(1e-4, help="Times the learning rate.")
     clip_norm: float = flag(1.0, help="Largest norm of the gradient.")
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = flag(
         "float32", help="Of the network; heads and loss stay float32."

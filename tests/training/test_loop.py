@@ -7,7 +7,6 @@ import tensorflow as tf
 from s2distill.errors import ConfigError
 from s2distill.errors import TrainingError
 from s2distill.training.loop import LoopConfig
-from s2distill.training.loop import make_optimizer
 from s2distill.training.loop import train
 from s2distill.training.objective import Objective
 from s2distill.training.trainer import Trainer
@@ -64,15 +63,6 @@ def test_metrics_have_a_line_for_each_epoch(tiny_student, batches, tmp_path):
     assert [json.loads(line)["step"] for line in lines] == [4, 8, 12]
     assert "val_building_iou" in json.loads(lines[0])
     assert any((tmp_path / "logs").rglob("events*"))
-
-
-def test_the_rate_rises_to_its_height_and_falls_to_zero():
-    config = LoopConfig(steps=100, warmup_steps=20, learning_rate=1e-3)
-    schedule = make_optimizer(config)._learning_rate
-    assert float(schedule(0)) == 0
-    assert float(schedule(20)) == pytest.approx(1e-3)
-    assert float(schedule(60)) == pytest.approx(0.5e-3, rel=1e-4)
-    assert float(schedule(100)) == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize(
