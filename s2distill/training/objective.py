@@ -34,8 +34,8 @@ class Objective:
     hard_share: float = 1.0
     building: float = 1.0
     road: float = 0.5
-    overlap: float = 0.5
-    density: float = 0.1
+    overlap: float = 1.0
+    density: float = 0.3
     height: float = 0.5
     image: float = 0.2
     temperature: float = 1.0
