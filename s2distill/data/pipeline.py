@@ -27,6 +27,7 @@ from s2distill.data.frames import pad_frames
 from s2distill.data.frames import pick_clearest
 from s2distill.data.normalize import BandStatistics
 from s2distill.data.record_parser import RecordParser
+from s2distill.data.record_stream import as_written
 from s2distill.data.record_stream import read_in_order
 from s2distill.data.record_stream import read_shuffled
 from s2distill.data.record_stream import share_of_host
@@ -132,15 +133,18 @@ def make_train_dataset(
         tf.constant([config.seed, 0], tf.int64), config.host_index
     )
 
+    @as_written
     def make_examples(
-        position: tf.Tensor, serialized: tf.Tensor, folder: tf.Tensor
+        position: tf.Tensor, record: tuple[tf.Tensor, tf.Tensor]
     ) -> Arrays:
         return _make_train_examples(
-            parser,
-            config,
-            serialized,
-            folder,
-            tf.random.fold_in(seed, position),
+            parser, config, *record, tf.random.fold_in(seed, position)
+        )
+
+    @as_written
+    def deal_crops(batch: Arrays) -> tf.data.Dataset:
+        return tf.data.Dataset.range(crops).map(
+            lambda crop: {name: value[:, crop] for name, value in batch.items()}
         )
 
     crops = config.crops_per_record
@@ -149,15 +153,11 @@ def make_train_dataset(
     dataset = dataset.enumerate()
     dataset = dataset.skip(start_step // crops * config.batch_size)
     dataset = dataset.map(
-        lambda position, record: make_examples(position, *record),
+        make_examples,
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     ).batch(config.batch_size, drop_remainder=True)
-    dataset = dataset.flat_map(
-        lambda batch: tf.data.Dataset.range(crops).map(
-            lambda crop: {name: value[:, crop] for name, value in batch.items()}
-        )
-    ).skip(start_step % crops)
+    dataset = dataset.flat_map(deal_crops).skip(start_step % crops)
     return _finish(dataset, specs[0], statistics, with_keys=False)
 
 
@@ -194,6 +194,7 @@ def make_eval_dataset(
     files = list_files(directories, manifests, split)
     parser = RecordParser(specs)
 
+    @as_written
     def make_example(serialized: tf.Tensor, folder: tf.Tensor) -> Arrays:
         parsed = parser(serialized, folder, tf.zeros([2]))
         order = pick_clearest(parsed["s2_valid"], config.frames)
@@ -219,6 +220,7 @@ def _finish(
 ) -> tf.data.Dataset:
     statistics = statistics.select(spec.bands)
 
+    @as_written
     def make_batch(batch: Arrays) -> tuple[Arrays, Arrays]:
         inputs = make_inputs(
             batch,

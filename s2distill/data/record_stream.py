@@ -14,6 +14,10 @@ from s2distill.data.folders import RecordFile
 from s2distill.data.folders import deal_files
 from s2distill.errors import RecordError
 
+# For functions of a dataset: they hold no Python control flow over tensors, and
+# AutoGraph would spend seconds on rewriting them, for each dataset anew.
+as_written = tf.autograph.experimental.do_not_convert
+
 _OPEN_FILES = 8  # read in turn; more mixes better and takes more memory
 _FOREVER = 2**62  # epochs
 _GRAPH_SEED = 1  # any constant but 0, with which a seed may not be a tensor
@@ -81,6 +85,7 @@ def read_shuffled(
       seed: Order of the files and of the buffer, with the epoch's number.
     """
 
+    @as_written
     def make_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         # The shuffle buffer mixes TensorFlow's global seed into its own.
         # Within a function this sets the seed of that function alone.
@@ -103,6 +108,7 @@ def _read(
     folders = tf.constant([file.folder for file in share.files], tf.int32)
     skips = tf.constant(share.skips, tf.int64)
 
+    @as_written
     def read_file(number: tf.Tensor) -> tf.data.Dataset:
         records = tf.data.TFRecordDataset(paths[number])
         if share.stride > 1:
