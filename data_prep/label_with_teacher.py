@@ -3,7 +3,7 @@ r"""Write a teacher's answers into records, for a student to learn from.
     python -m data_prep.label_with_teacher --records=world/unlabelled \
         --teacher=runs/teacher_savedmodel --output=soft/unlabelled
 
-Every record of every split is written again with all it held and the
+Every record of the splits asked for is written again with all it held and the
 teacher's building and road probabilities, centroid density and height beside
 it. Where the image is not valid the teacher saw nothing, and its answer is
 marked so. Answers that are there already are replaced. The manifest names the
@@ -23,6 +23,7 @@ from typing import Any
 
 from absl import logging
 
+from s2distill.errors import ConfigError
 from s2distill.errors import ModelError
 from s2distill.errors import RecordError
 from s2distill.flag_config import flag
@@ -52,6 +53,10 @@ class Config:
     records: str = flag(help="Record folder with 50 cm images.")
     teacher: str = flag(help="SavedModel of a teacher.")
     output: str = flag(help="Record folder to write.")
+    splits: tuple[str, ...] = flag(
+        ("train", "validation", "test"),
+        help="Splits to write; a student is trained on the first two.",
+    )
     batch_size: int = flag(4, help="Images the teacher answers at once.")
     overwrite: bool = flag(False, help="Replace records that exist.")
 
@@ -64,7 +69,6 @@ def run(config: Config) -> None:
     from s2distill.data.folders import read_records
     from s2distill.data.manifest import STATISTICS_FILE
     from s2distill.data.records import RecordWriter
-    from s2distill.data.schema import SPLITS
 
     manifest = open_folders([config.records])[0]
     spec = manifest.spec
@@ -74,6 +78,7 @@ def run(config: Config) -> None:
             f"{', '.join(spec.fields) or 'frames'}; a teacher looks at the "
             "50 cm image, so pair the places with one"
         )
+    _check_splits(config, manifest)
     teacher = load_teacher(config.teacher)
     fields = tuple(dict.fromkeys((*spec.fields, "teacher")))
     with RecordWriter(
@@ -85,9 +90,13 @@ def run(config: Config) -> None:
     ) as writer:
         for reason, number in manifest.dropped.items():
             writer.count_dropped(reason, number)
-        total = sum(shard.records for shard in manifest.shards)
+        total = sum(
+            shard.records
+            for shard in manifest.shards
+            if shard.split in config.splits
+        )
         with tqdm.tqdm(total=total, desc="teacher", unit="record") as progress:
-            for split in SPLITS:
+            for split in config.splits:
                 records = read_records(config.records, split)
                 for batch in _batches(records, config.batch_size):
                     for record in label_batch(batch, teacher):
@@ -99,6 +108,23 @@ def run(config: Config) -> None:
             statistics, pathlib.Path(config.output) / STATISTICS_FILE
         )
     logging.info("Wrote %d records to %s.", total, config.output)
+
+
+def _check_splits(config: Config, manifest: "Manifest") -> None:
+    from s2distill.data.schema import SPLITS
+
+    unknown = [name for name in config.splits if name not in SPLITS]
+    if unknown:
+        raise ConfigError(
+            f"--splits={','.join(config.splits)}: no split "
+            f"{', '.join(unknown)}; there are {', '.join(SPLITS)}"
+        )
+    found = {shard.split for shard in manifest.shards}
+    if found.isdisjoint(config.splits):
+        raise RecordError(
+            f"{config.records} has no record in "
+            f"{', '.join(config.splits)}, only in {', '.join(sorted(found))}"
+        )
 
 
 def load_teacher(path: str) -> "Teacher":

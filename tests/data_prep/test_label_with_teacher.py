@@ -9,6 +9,7 @@ from data_prep import label_with_teacher
 from data_prep.band_statistics import write_folder_statistics
 from s2distill.data.folders import read_records
 from s2distill.data.manifest import read_manifest
+from s2distill.errors import ConfigError
 from s2distill.errors import ModelError
 from s2distill.errors import RecordError
 
@@ -92,6 +93,33 @@ def test_every_record_gets_the_answers_and_keeps_what_it_held(
     assert (soft / "statistics.json").read_bytes() == (
         tmp_path / "world" / "statistics.json"
     ).read_bytes()
+
+
+def test_only_the_splits_asked_for_are_written(tmp_path, example_records):
+    example_records(tmp_path / "world", {"train": 2, "test": 1}, fields=FIELDS)
+    soft = label(
+        tmp_path,
+        save_teacher(tmp_path / "teacher"),
+        splits=("train", "validation"),
+    )
+    assert len(list(read_records(soft, "train"))) == 2
+    assert {shard.split for shard in read_manifest(soft).shards} == {"train"}
+
+
+@pytest.mark.parametrize(
+    ("splits", "error", "message"),
+    [
+        (("train", "dev"), ConfigError, "no split dev; there are train"),
+        (("validation",), RecordError, "no record in validation, only in tr"),
+    ],
+)
+def test_splits_that_are_not_there_are_refused(
+    tmp_path, example_records, splits, error, message
+):
+    example_records(tmp_path / "world", {"train": 1}, fields=FIELDS)
+    with pytest.raises(error, match=message):
+        label(tmp_path, "unread", splits=splits)
+    assert not (tmp_path / "soft").exists()
 
 
 def test_the_manifest_names_the_teacher_and_the_source(
