@@ -56,9 +56,9 @@ class Config:
     )
     train_scenes: int = flag(192, help="Simulated scenes of 320 m to train on.")
     test_scenes: int = flag(32, help="Scenes to score on, never trained on.")
-    teacher_steps: int = flag(700, help="Training steps of the teacher.")
+    teacher_steps: int = flag(450, help="Training steps of the teacher.")
     student_steps: int = flag(
-        1000, help="Training steps of the student and of each baseline."
+        800, help="Training steps of the student and of each baseline."
     )
 
 
@@ -127,13 +127,14 @@ def _train(config: Config, name: str, records: list[pathlib.Path]) -> None:
         changes = {
             "network": "teacher",
             "steps": config.teacher_steps,
-            "learning_rate": 1.2e-3,
+            "learning_rate": 5e-3,
         }
     else:
         changes = {
             "steps": config.student_steps,
-            "hard_share": 0.0,
-            "learning_rate": 1.5e-3,
+            "hard_share": 0.5,
+            "learning_rate": 6e-3,
+            "batch_size": 16,
             **BASELINES.get(name, {}),
         }
     train.run(

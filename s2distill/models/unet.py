@@ -27,7 +27,9 @@ def unet(
     Args:
       x: [N, H, W, channels[0]].
       channels: Of each level, finest first; each is half as fine.
-      blocks: Residual blocks of a level, on the way down and on the way up.
+      blocks: Residual blocks of a level, on the way down and on the way up;
+        the finest has them on the way up alone, for what comes in there is
+        an interpolation, which holds nothing of that scale.
       joined: Further features, [N, H', W', any], by the level whose grid they
         are on.
 
@@ -51,7 +53,8 @@ def unet(
             )(x)
         if i in joined:
             x = _mix([x, joined[i]], width, f"down{i}_frames")
-        x = _blocks(x, blocks, f"down{i}")
+        if i:
+            x = _blocks(x, blocks, f"down{i}")
         skips.append(x)
     for i in reversed(range(len(channels) - 1)):
         x = keras.layers.UpSampling2D(2, name=f"up{i}")(x)
