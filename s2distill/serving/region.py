@@ -166,10 +166,29 @@ def _read_window(
         dn *= valid[..., None]
         order = [(CLOUD_BAND, *others).index(name) for name in bands]
         dn = dn[..., order]
-    clear_px = valid.sum(axis=(1, 2), dtype=np.int64)
-    best = np.argsort(-clear_px, kind="stable")[: options.max_frames]
-    chosen = np.sort(best[clear_px[best] > 0])
+    chosen = _choose_frames(valid, options.max_frames)
     return dn[chosen], valid[chosen]
+
+
+def _choose_frames(valid: np.ndarray, max_frames: int) -> list[int]:
+    """Numbers of the clearest frames of [T, h, w], in the order of time.
+
+    Ground that no chosen frame shows comes first: at the edge of a swath the
+    clearest frames may all show the same side.
+    """
+    clear_px = valid.sum(axis=(1, 2), dtype=np.int64)
+    left = [int(t) for t in np.argsort(-clear_px, kind="stable") if clear_px[t]]
+    if len(left) <= max_frames:
+        return sorted(left)
+    unseen = np.ones(valid.shape[1:], bool)
+    chosen: list[int] = []
+    while len(chosen) < max_frames:
+        # The first of equals is the clearest: `max` keeps the order of `left`.
+        best = max(left, key=lambda t: int(np.sum(valid[t], where=unseen)))
+        left.remove(best)
+        chosen.append(best)
+        unseen &= valid[best] == 0
+    return sorted(chosen)
 
 
 def _predict_padded(

@@ -48,9 +48,8 @@ def student():
 
     config = StudentConfig(
         channels=(8, 12),
-        fused_channels=16,
-        fused_blocks=1,
-        decoder_min_channels=8,
+        unet_channels=(8, 8, 12),
+        enlargement=2,
     )
     return _randomise(build_student(len(BANDS), FACTOR, config), 3)
 

@@ -297,3 +297,12 @@ def test_an_exported_student_maps_an_odd_scene_by_windows(
         np.testing.assert_allclose(
             maps[1][..., i], single[name][inside], rtol=1e-4, atol=1e-6
         )
+
+
+def test_a_swath_edge_leaves_no_ground_unseen(write_frames):
+    # More dates than may be used see the left; one sees the right.
+    frames = random_frames((6, 16, 16)).astype(float)
+    frames[:5, :, 10:] = np.nan
+    frames[5, :, :10] = np.nan
+    mapped = run_map(write_frames(frames), predict_constant, max_frames=3)
+    assert np.isfinite(mapped).all()
