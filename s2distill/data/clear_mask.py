@@ -13,8 +13,6 @@ _SCL_UNUSABLE = (0, 1, 3, 8, 9, 10)
 _QA60_CLOUD_BITS = (1 << 10) | (1 << 11)  # opaque, cirrus
 
 MASK_BANDS = ("SCL", "QA60", "CLM", "dataMask")
-# Those that know clouds; dataMask only knows where there is data.
-CLOUD_MASK_BANDS = ("SCL", "QA60", "CLM")
 
 
 def is_clear(name: str, values: np.ndarray) -> np.ndarray:

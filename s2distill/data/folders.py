@@ -1,6 +1,7 @@
 """Record folders, opened together: do they fit, and who reads which file."""
 
 import dataclasses
+import json
 import os
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from s2distill.data.schema import make_features
 from s2distill.errors import BandError
 from s2distill.errors import ProductLevelError
 from s2distill.errors import RecordError
+from s2distill.errors import SplitError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,12 +41,14 @@ def open_folders(directories: Sequence[str | os.PathLike]) -> list[Manifest]:
         schema version, or two label factors.
       BandError: Two folders of different bands.
       ProductLevelError: Two folders of different level, offset or scale.
+      SplitError: Two folders whose ground was split by different rules.
     """
     if not directories:
         raise RecordError("no record folder was given")
     manifests = [read_manifest(directory) for directory in directories]
     for directory, manifest in zip(directories, manifests, strict=True):
         _check_fit(directories[0], manifests[0].spec, directory, manifest.spec)
+    _check_split_rules(directories, manifests)
     return manifests
 
 
@@ -177,6 +181,29 @@ def _with_texts(example: dict[str, Any]) -> dict[str, Any]:
         else value
         for name, value in example.items()
     }
+
+
+def _check_split_rules(
+    directories: Sequence[str | os.PathLike], manifests: Sequence[Manifest]
+) -> None:
+    """One rule for all: by two, test ground of one trains in the other.
+
+    Folders split by hand have no rule, and nothing to compare.
+    """
+    ruled = [
+        (directory, manifest.split_rule)
+        for directory, manifest in zip(directories, manifests, strict=True)
+        if manifest.split_rule is not None
+    ]
+    for directory, rule in ruled[1:]:
+        first_directory, first = ruled[0]
+        if rule != first:
+            raise SplitError(
+                f"{first_directory} was split by {json.dumps(first)}, "
+                f"{directory} by {json.dumps(rule)}: ground that one tests on "
+                "may train in the other; write one of them again by the rule "
+                "of the other"
+            )
 
 
 def _check_fit(

@@ -19,7 +19,6 @@ from s2distill.data import frame_naming
 from s2distill.data.bands import S2_BANDS
 from s2distill.data.bands import S2_QUANTIFICATION_DN
 from s2distill.data.bands import ProductLevel
-from s2distill.data.clear_mask import CLOUD_MASK_BANDS
 from s2distill.data.clear_mask import MASK_BANDS
 from s2distill.data.clear_mask import is_clear
 from s2distill.geo.grid import Grid
@@ -62,11 +61,6 @@ class Frame:
     offset_dn: float
     nodata: float | None
     is_reflectance: bool
-
-    @property
-    def has_cloud_mask(self) -> bool:
-        """True where the file carries a band that knows clouds."""
-        return any(name in self.band_indices for name in CLOUD_MASK_BANDS)
 
 
 def open_frame(

@@ -88,7 +88,7 @@ def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
             "data_prep.simulate or data_prep.pair_geotiffs writes it"
         )
     with tf.io.gfile.GFile(path) as file:
-        content = json.load(file)
+        content = _parse(file.read(), path)
     version = content.get("schema_version")
     if version != SCHEMA_VERSION:
         raise RecordError(
@@ -105,6 +105,15 @@ def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
     for shard in manifest.shards:
         _check_shard(os.path.join(directory, shard.file), shard)
     return manifest
+
+
+def _parse(text: str, path: str) -> dict[str, Any]:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise RecordError(
+            f"{path} is cut or changed: {error}; copy the folder again"
+        ) from error
 
 
 def _check_shard(path: str, shard: Shard) -> None:

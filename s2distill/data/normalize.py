@@ -74,14 +74,21 @@ def write_statistics(
 
 
 def read_statistics(path: str | os.PathLike[str]) -> BandStatistics:
-    """Reads `statistics.json`, local or gs://; RecordError if absent."""
+    """Reads `statistics.json`, local or gs://; RecordError if absent or cut."""
     if not tf.io.gfile.exists(path):
         raise RecordError(
             f"no band statistics at {path}; data_prep.band_statistics "
             "computes them from the train split"
         )
     with tf.io.gfile.GFile(path) as file:
-        return BandStatistics.from_json(json.load(file))
+        text = file.read()
+    try:
+        return BandStatistics.from_json(json.loads(text))
+    except (ValueError, KeyError, TypeError) as error:
+        raise RecordError(
+            f"{path} is cut or changed: {error}; data_prep.band_statistics "
+            "computes it again"
+        ) from error
 
 
 def normalize_s2(

@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
 
-from s2distill.data.clear_mask import CLOUD_MASK_BANDS
-from s2distill.data.clear_mask import MASK_BANDS
 from s2distill.data.clear_mask import is_clear
 
 
@@ -24,7 +22,3 @@ def test_each_mask_keeps_the_classes_that_show_the_ground(
     found = is_clear(name, np.asarray(values))
     assert found.dtype == bool
     assert found.astype(int).tolist() == expected
-
-
-def test_a_data_mask_knows_no_clouds():
-    assert set(MASK_BANDS) - set(CLOUD_MASK_BANDS) == {"dataMask"}

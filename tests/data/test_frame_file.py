@@ -156,7 +156,6 @@ def test_a_mask_band_and_a_mask_of_the_file_exclude(write_frame, values):
         NAME, values, descriptions=("B2", "B8", "SCL"), mask=mask
     )
     frame = _open(path)
-    assert frame.has_cloud_mask
     _, valid = read_frame(frame, ("B2", "B8"), frame.grid)
     assert np.argwhere(valid == 0).tolist() == [[2, 3], [7, 1]]
 

@@ -72,3 +72,11 @@ def test_json_holds_rule_and_reasons():
     assert content["shards"] == [
         {"file": "f", "split": "test", "records": 3, "bytes": 7}
     ]
+
+
+def test_a_manifest_cut_in_the_middle_is_named(tmp_path, example_records):
+    example_records(tmp_path / "world", {"train": 1})
+    path = tmp_path / "world" / "records.json"
+    path.write_text(path.read_text()[:100])
+    with pytest.raises(RecordError, match=r"records\.json is cut or changed"):
+        read_manifest(tmp_path / "world")

@@ -69,3 +69,11 @@ def test_statistics_must_fit_their_bands():
         BandStatistics(bands=("B2", "B3"), centre=(0.1,), scale=(1.0, 1.0))
     with pytest.raises(RecordError, match="must be positive"):
         BandStatistics(bands=("B2",), centre=(0.1,), scale=(0.0,))
+
+
+@pytest.mark.parametrize("text", ['{"bands": ["B2"', "{}"])
+def test_cut_statistics_are_named(tmp_path, text):
+    path = tmp_path / "statistics.json"
+    path.write_text(text)
+    with pytest.raises(RecordError, match=r"statistics\.json is cut"):
+        normalize.read_statistics(path)
