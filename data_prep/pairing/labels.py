@@ -88,7 +88,8 @@ class Labels:
         """
         valid = image_valid
         if self.area is not None:
-            valid = rasterize_mask(self.area.near(grid)[0], grid)
+            # Ground that the image does not show is no place to learn from.
+            valid = image_valid * rasterize_mask(self.area.near(grid)[0], grid)
         drawn: dict[str, Any] = {"valid": valid.astype(np.uint8)}
         if self.buildings is not None:
             drawn.update(self._draw_buildings(grid, drawn["valid"]))
