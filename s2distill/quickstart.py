@@ -17,6 +17,7 @@ import sys
 import time
 from typing import Any
 
+from s2distill.atomic_write import check_absent
 from s2distill.atomic_write import write_json
 from s2distill.flag_config import flag
 from s2distill.flag_config import run_program
@@ -66,8 +67,9 @@ def run(config: Config) -> dict[str, Any]:
     """Runs every stage; returns what `summary.json` holds."""
     started_s = time.monotonic()
     workdir = pathlib.Path(config.workdir)
-    write_run_files(workdir, config)
     world = workdir / "world"
+    check_absent(world)
+    write_run_files(workdir, config)
     _say("Simulating towns and their Sentinel-2 frames")
     _simulate(config, world)
 
@@ -142,7 +144,7 @@ def _train(config: Config, name: str, records: list[pathlib.Path]) -> None:
             records=tuple(str(folder) for folder in records),
             workdir=str(pathlib.Path(config.workdir) / name),
             crop_px=_CROP_PX,
-            epoch_steps=max(changes["steps"] // 2, 1),
+            epoch_steps=-(-changes["steps"] // 2),
             seed=config.seed,
             **changes,
         )

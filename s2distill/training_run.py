@@ -44,10 +44,8 @@ class Run:
 
 
 def write_run(workdir: str | os.PathLike[str], run: Run) -> None:
-    """Writes `model.keras`, then `config.json`, each whole or not at all."""
+    """Writes `config.json`, then `model.keras`, each whole or not at all."""
     folder = pathlib.Path(workdir)
-    with atomic_file(folder / MODEL_FILE) as path:
-        run.network.save(path)
     write_json(
         folder / CONFIG_FILE,
         {
@@ -58,6 +56,9 @@ def write_run(workdir: str | os.PathLike[str], run: Run) -> None:
             "training": run.training,
         },
     )
+    # Last: a workdir with it is finished.
+    with atomic_file(folder / MODEL_FILE) as path:
+        run.network.save(path)
 
 
 def load_run(workdir: str | os.PathLike[str]) -> Run:

@@ -26,7 +26,7 @@ def workdir(tmp_path_factory):
     network = build_student(
         2,
         4,
-        StudentConfig(channels=(8,), fused_channels=8, decoder_min_channels=8),
+        StudentConfig(channels=(8,), unet_channels=(8, 8), enlargement=2),
     )
     rng = np.random.default_rng(1)
     for weight in network.weights:

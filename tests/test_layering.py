@@ -25,7 +25,12 @@ ALLOWED = {
 ASKS_THE_TEACHER = "data_prep/label_with_teacher.py"
 # Modules beside the programs that several of them share; like programs they
 # may import everything, and only programs may import them.
-SHARED_BY_PROGRAMS = {"training_run", "evaluation_run"}
+SHARED_BY_PROGRAMS = {
+    "training_config",
+    "training_run",
+    "training_setup",
+    "evaluation_run",
+}
 # Keras alone, so that every backend can run the networks.
 BACKENDS = {"tensorflow", "jax", "torch"}
 

@@ -178,7 +178,7 @@ def test_a_workdir_begun_with_other_flags_is_refused(make_config, no_steps):
         run(make_config(network="teacher", learning_rate=0.5))
     message = str(caught.value)
     assert "--learning_rate=0.5" in message
-    assert "--learning_rate=0.002" in message
+    assert "--learning_rate=0.005" in message
     assert "--seed" not in message
     assert "choose another --workdir" in message
 

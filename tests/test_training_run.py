@@ -113,7 +113,7 @@ def test_a_broken_configuration_is_refused_in_one_line(a_run, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_a_network_that_cannot_be_saved_leaves_nothing(
+def test_a_network_that_cannot_be_saved_leaves_no_finished_run(
     a_run, tmp_path, monkeypatch
 ):
     def fail(self, path):
@@ -124,4 +124,5 @@ def test_a_network_that_cannot_be_saved_leaves_nothing(
     with pytest.raises(Exception, match="[Nn]o space|disk"):
         write_run(tmp_path / "run", a_run)
     assert not (tmp_path / "run" / training_run.MODEL_FILE).exists()
-    assert not (tmp_path / "run" / training_run.CONFIG_FILE).exists()
+    with pytest.raises(ModelError, match="no finished training"):
+        load_run(tmp_path / "run")

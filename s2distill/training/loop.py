@@ -22,7 +22,7 @@ class LoopConfig:
     """How long and how fast to train.
 
     Attributes:
-      steps: In all.
+      steps: In all, rounded up to whole epochs.
       epoch_steps: Between two validations and checkpoints.
       validation_steps: Batches of each validation; None takes all.
       learning_rate: At its highest, after the warm-up; falls by a cosine.
@@ -47,6 +47,10 @@ class LoopConfig:
                 f"steps={self.steps}, epoch_steps={self.epoch_steps}: both "
                 "must be at least 1"
             )
+        if self.warmup_steps < 0:
+            raise ConfigError(
+                f"warmup_steps must be at least 0, got {self.warmup_steps}"
+            )
         if self.learning_rate <= 0:
             raise ConfigError(
                 f"learning_rate must be positive, got {self.learning_rate}"
@@ -54,7 +58,7 @@ class LoopConfig:
 
     @property
     def epochs(self) -> int:
-        """Whole epochs; the last may go past `steps`."""
+        """Whole epochs."""
         return -(-self.steps // self.epoch_steps)
 
 
@@ -84,7 +88,7 @@ def train(
     """
     folder = pathlib.Path(workdir)
     optimizer = make_optimizer(
-        steps=config.steps,
+        steps=config.epochs * config.epoch_steps,
         learning_rate=config.learning_rate,
         warmup_steps=config.warmup_steps,
         weight_decay=config.weight_decay,

@@ -35,7 +35,7 @@ class Objective:
     building: float = 1.0
     road: float = 0.5
     overlap: float = 1.0
-    density: float = 0.3
+    density: float = 0.5
     height: float = 0.5
     image: float = 0.2
     temperature: float = 1.0

@@ -1,7 +1,4 @@
-"""The optimizer: Muon for kernels, AdamW for the rest, one learning rate.
-
-On the simulated world Muon needs less than half the steps of AdamW.
-"""
+"""The optimizer: Muon for kernels, AdamW for the rest, one learning rate."""
 
 import math
 from typing import Any

@@ -1,0 +1,116 @@
+"""The flags of a training, and which of them contradict each other."""
+
+import dataclasses
+import pathlib
+from typing import Literal
+
+from s2distill.errors import ConfigError
+from s2distill.flag_config import flag
+from s2distill.flag_config import to_flag_lines
+
+_LARGEST_SEED = 2**32 - 1  # of NumPy
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """Flags of `s2distill.train`."""
+
+    records: tuple[str, ...] = flag(
+        help="Record folders, mixed record by record; the first one's "
+        "validation split and band statistics are used."
+    )
+    workdir: str = flag(help="Folder for everything this run writes.")
+    network: Literal["teacher", "student", "bicubic_unet"] = flag(
+        "student", help="What to train."
+    )
+    preset: str = flag("small", help="Size of the network.")
+    teacher: str | None = flag(
+        None,
+        help="Training workdir of a teacher that answers on the fly; "
+        "without it the teacher's answers are read from the records.",
+    )
+    init_from: str | None = flag(
+        None, help="Training workdir whose weights to start from."
+    )
+    hard_share: float = flag(
+        1.0,
+        help="Share of labels where a place has both labels and a teacher's "
+        "answer: 1 = labels alone, 0 = teacher alone.",
+    )
+    temperature: float = flag(1.0, help="Of the mask losses.")
+    frames: int = flag(8, help="Sentinel-2 frames in a training example.")
+    frame_drop: float = flag(
+        0.2, help="Chance that a frame is left out of an example."
+    )
+    crop_px: int = flag(
+        16, help="Side of a training crop, Sentinel-2 px; 0 takes the tile."
+    )
+    crops_per_record: int = flag(
+        4,
+        help="Crops cut from a record each time it is read, one for each of "
+        "as many consecutive steps.",
+    )
+    augment: bool = flag(True, help="Flips, quarter turns, image contrast.")
+    batch_size: int = flag(8, help="Examples in a step.")
+    steps: int = flag(1000, help="Training steps; whole epochs are run.")
+    epoch_steps: int = flag(
+        100, help="Steps between two validations and checkpoints."
+    )
+    validation_steps: int = flag(
+        0, help="Batches of each validation; 0 takes the whole split."
+    )
+    learning_rate: float = flag(
+        5e-3, help="Of Muon at its highest; what AdamW moves takes 0.3 of it."
+    )
+    warmup_steps: int = flag(50, help="Steps of rising learning rate.")
+    weight_decay: float = flag(1e-4, help="Times the learning rate.")
+    clip_norm: float = flag(1.0, help="Largest norm of the gradient.")
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = flag(
+        "float32", help="Of the network; heads and loss stay float32."
+    )
+    seed: int = flag(0, help="Of weights, order, crops and frames.")
+
+
+def check_config(config: Config) -> None:
+    """Raises ConfigError at flags that contradict each other or make no sense.
+
+    Args:
+      config: Of the program.
+    """
+    if config.frames < 1:
+        raise ConfigError(f"--frames must be at least 1, got {config.frames}")
+    if not 0 <= config.seed <= _LARGEST_SEED:
+        raise ConfigError(
+            f"--seed must lie in 0 to {_LARGEST_SEED}, got {config.seed}"
+        )
+    if config.network == "teacher" and config.teacher:
+        raise ConfigError(
+            f"--network=teacher learns from labels; drop "
+            f"--teacher={config.teacher}"
+        )
+    if config.teacher and config.hard_share >= 1:
+        raise ConfigError(
+            f"--teacher={config.teacher} has no part with --hard_share="
+            f"{config.hard_share}; lower the share, for example to 0.3"
+        )
+
+
+def check_workdir(workdir: pathlib.Path, config: Config) -> None:
+    """Raises ConfigError if another configuration has trained in a workdir.
+
+    A run that was refused before its first checkpoint leaves nothing that a
+    corrected one could be mixed with.
+    """
+    path = workdir / "run.flags"
+    begun = any((workdir / "checkpoints").glob("*")) or any(
+        workdir.glob("*.keras")
+    )
+    if not (begun and path.exists()):
+        return
+    before = set(path.read_text(encoding="utf-8").splitlines())
+    changed = sorted(set(to_flag_lines(config)) ^ before)
+    if changed:
+        raise ConfigError(
+            f"{workdir} was begun with other flags ({', '.join(changed)}); "
+            f"choose another --workdir or repeat --flagfile={path}"
+        )

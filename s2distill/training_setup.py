@@ -1,0 +1,125 @@
+"""What a training begins with: fitting records, band statistics, a trainer."""
+
+import os
+from collections.abc import Sequence
+
+import keras
+
+from s2distill.data.manifest import STATISTICS_FILE
+from s2distill.data.manifest import Manifest
+from s2distill.data.normalize import BandStatistics
+from s2distill.data.normalize import read_statistics
+from s2distill.data.schema import RecordSpec
+from s2distill.errors import ConfigError
+from s2distill.errors import RecordError
+from s2distill.models.network import build_network
+from s2distill.training.objective import Objective
+from s2distill.training.trainer import Trainer
+from s2distill.training_config import Config
+from s2distill.training_run import load_run
+
+
+def check_targets(config: Config, manifests: Sequence[Manifest]) -> None:
+    """Refuses records from which the network would learn no mask.
+
+    Args:
+      config: Of the program.
+      manifests: Of `config.records`.
+
+    Raises:
+      ConfigError: If the share of labels asks for what no record holds.
+      RecordError: If a 50 cm image is needed and a folder has none.
+    """
+    held = {field for manifest in manifests for field in manifest.spec.fields}
+    folders = ", ".join(config.records)
+    hard = config.hard_share > 0 and not held.isdisjoint({"building", "road"})
+    soft = config.hard_share < 1 and bool(config.teacher or "teacher" in held)
+    if not hard and not soft:
+        raise ConfigError(
+            f"--hard_share={config.hard_share:g} and {folders} with "
+            f"{', '.join(sorted(held)) or 'frames alone'}: there is nothing "
+            "to learn from; give labelled records, or --hard_share=0 and "
+            "records from data_prep.label_with_teacher"
+        )
+    if config.hard_share < 1 and not soft:
+        raise ConfigError(
+            f"--hard_share={config.hard_share:g} leaves the rest to a teacher, "
+            f"and {folders} holds no answers of one; write them with "
+            "data_prep.label_with_teacher, or give --teacher or --hard_share=1"
+        )
+    if config.network != "teacher" and not config.teacher:
+        return
+    for directory, manifest in zip(config.records, manifests, strict=True):
+        if "image" not in manifest.spec.fields:
+            raise RecordError(
+                f"{directory} holds no 50 cm images, which a teacher looks "
+                "at; leave the folder out or pair the places with an image"
+            )
+
+
+def read_band_statistics(config: Config, spec: RecordSpec) -> BandStatistics:
+    """Those of the run to start from, else of the first folder of records."""
+    if config.init_from:
+        return load_run(config.init_from).statistics.select(spec.bands)
+    path = os.path.join(config.records[0], STATISTICS_FILE)
+    return read_statistics(path).select(spec.bands)
+
+
+def make_trainer(config: Config, spec: RecordSpec) -> Trainer:
+    """The network with its objective, and its teacher if it asks one.
+
+    Raises:
+      ConfigError: If the weights to start from do not fit, or the teacher
+        is none.
+    """
+    network = build_network(
+        config.network,
+        preset=config.preset,
+        bands=len(spec.bands),
+        label_factor=spec.label_factor,
+    )
+    if config.init_from:
+        _copy_weights(network, config, spec)
+    objective = Objective(
+        hard_share=config.hard_share, temperature=config.temperature
+    )
+    return Trainer(network, objective, teacher=_load_teacher(config))
+
+
+def _load_teacher(config: Config) -> keras.Model | None:
+    if not config.teacher:
+        return None
+    run = load_run(config.teacher)
+    if run.kind != "teacher":
+        raise ConfigError(
+            f"--teacher={config.teacher} holds a {run.kind}; a teacher is "
+            "trained with --network=teacher"
+        )
+    return run.network
+
+
+def _copy_weights(
+    network: keras.Model, config: Config, spec: RecordSpec
+) -> None:
+    source = load_run(config.init_from)
+    shapes = [tuple(w.shape) for w in network.weights]
+    found = [tuple(w.shape) for w in source.network.weights]
+    # A teacher has no use for bands; its card still tells them.
+    same_bands = config.network == "teacher" or source.spec.bands == spec.bands
+    if shapes != found or not same_bands:
+        raise ConfigError(
+            f"--init_from={config.init_from} holds a {source.kind} of bands "
+            f"{','.join(source.spec.bands)}; its weights do not fit a "
+            f"{config.network} of preset {config.preset} and these records, "
+            f"of bands {','.join(spec.bands)}"
+        )
+    if (
+        config.network != "teacher"
+        and source.spec.product_level != spec.product_level
+    ):
+        raise ConfigError(
+            f"--init_from={config.init_from} was trained on "
+            f"{source.spec.product_level}, the records hold "
+            f"{spec.product_level}: levels are never mixed"
+        )
+    network.set_weights(source.network.get_weights())
