@@ -70,6 +70,10 @@ def run(config: Config) -> None:
     from s2distill.data.manifest import STATISTICS_FILE
     from s2distill.data.records import RecordWriter
 
+    if config.batch_size < 1:
+        raise ConfigError(
+            f"--batch_size must be at least 1, got {config.batch_size}"
+        )
     manifest = open_folders([config.records])[0]
     spec = manifest.spec
     if "image" not in spec.fields:
