@@ -3,7 +3,6 @@
 import math
 import pathlib
 import sys
-from typing import TYPE_CHECKING
 from typing import Any
 
 from data_prep.pairing.frames import Frames
@@ -15,6 +14,7 @@ from data_prep.pairing.labels import LabelFiles
 from data_prep.pairing.labels import check_labels_overlap
 from data_prep.pairing.labels import read_labels
 from data_prep.pairing.pair import Place
+from data_prep.pairing.pair_config import Config
 from data_prep.pairing.pair_grid import S2_PIXEL_M
 from data_prep.pairing.pair_grid import check_overlap
 from data_prep.pairing.pair_grid import make_pair_grid
@@ -24,11 +24,8 @@ from s2distill.data.frame_stack import open_frames
 from s2distill.errors import ConfigError
 from s2distill.geo.grid import Grid
 
-if TYPE_CHECKING:
-    from data_prep.pair_geotiffs import Config
 
-
-def open_place(config: "Config") -> tuple[Place, Grid]:
+def open_place(config: Config) -> tuple[Place, Grid]:
     """Opens everything that the flags name.
 
     Args:
@@ -83,7 +80,7 @@ def open_place(config: "Config") -> tuple[Place, Grid]:
     return place, grid
 
 
-def _open_stack(config: "Config", bands: tuple[str, ...]) -> FrameStack:
+def _open_stack(config: Config, bands: tuple[str, ...]) -> FrameStack:
 
     stack = open_frames(
         config.frames,
@@ -96,7 +93,7 @@ def _open_stack(config: "Config", bands: tuple[str, ...]) -> FrameStack:
 
 
 def _align_frames(
-    config: "Config", image: Image, stack: FrameStack | None, grid: Grid
+    config: Config, image: Image, stack: FrameStack | None, grid: Grid
 ) -> tuple[Frames, tuple[float, float], dict[str, Any]]:
     """Frames, shift of the image in m, and what to say about them."""
     if stack is None:

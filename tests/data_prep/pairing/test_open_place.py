@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from data_prep.pair_geotiffs import Config
 from data_prep.pairing.open_place import open_place
+from data_prep.pairing.pair_config import Config
 from s2distill.errors import ConfigError
 from s2distill.geo.grid import Grid
 
