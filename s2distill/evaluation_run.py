@@ -235,7 +235,11 @@ def _make_example(
         truth={kind: targets[kind][..., 0] for kind in kinds},
         known=known,
         answers={
-            name: {k: one.answers[k][..., 0] for k in ("building", "road")}
+            # What nobody labelled was not learnt: an answer would be noise.
+            name: {
+                kind: one.answers[kind][..., 0]
+                for kind in kinds or ("building", "road")
+            }
             for name, one in found.items()
         },
     )
