@@ -32,6 +32,16 @@ def test_nothing_is_drawn_where_nobody_labelled():
     assert drawn["centroid_density"].sum() < 0.01  # its centre lies outside
 
 
+def test_an_area_labels_no_ground_that_the_image_does_not_show():
+    grid = Grid("EPSG:32633", (0.5, 0, 0, 0, -0.5, 10), 20, 20)
+    everywhere = Layer(np.array([shapely.box(-5, -5, 20, 20)]))
+    seen = np.zeros((20, 20), np.uint8)
+    seen[:, :12] = 1
+    drawn = Labels(buildings=everywhere, area=everywhere).draw(grid, seen)
+    np.testing.assert_array_equal(drawn["valid"], seen)
+    np.testing.assert_array_equal(drawn["building"], seen)
+
+
 def test_without_an_area_labels_hold_where_the_image_shows_ground():
     labels = Labels(roads=Layer(np.array([shapely.box(0, 18, 30, 22)])))
     shown = np.ones((80, 60), np.uint8)
