@@ -5,7 +5,7 @@
 Simulates towns and their Sentinel-2 frames, trains a teacher on the labelled
 quarter of the scenes, lets it answer for all of them, trains a student on
 its answers, scores both on towns never seen, exports the student as a
-SavedModel and maps one more town with it. Under 10 minutes on 2 cores.
+SavedModel and maps one more town with it. About 10 minutes on 2 cores.
 With --baselines also the three baselines, each with the student's budget:
 under 25 minutes. Everything is simulated; another --seed is another world.
 """
