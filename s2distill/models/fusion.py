@@ -68,8 +68,8 @@ class MaskedPooling(keras.layers.Layer):
 class MaskedExchange(keras.layers.Layer):
     """Gives each frame what all frames know: x + project(mean, max).
 
-    This is how a frame learns its sub-pixel shift against the others. It
-    costs one 1 x 1 convolution for each place, whatever T.
+    This is how a frame learns in what it differs from the others. It costs
+    one 1 x 1 convolution for each place, whatever T.
 
     Shapes:
       ([B T, H, W, C], [B, T, H, W]) -> [B T, H, W, C].

@@ -1,11 +1,13 @@
 """The student: a stack of Sentinel-2 frames -> buildings and roads at 50 cm.
 
-One encoder, shared by all frames, sees each at 10 m; after every stage the
-frames exchange what they know, and at the end they are pooled. A U-Net then
-draws the one picture of the place on a finer grid: it begins with the mean of
-the frames, interpolated, and joins the pooled features at 10 m. The last step
-to the label grid is the heads' own pixel shuffle, so that no convolution runs
-at 50 cm: from 10 m frames there is nothing to compute there.
+Frames err in place by a part of a pixel, so together they sample the ground
+more finely than 10 m. A fixed layer finds their shifts and adds them up on a
+finer grid, where a U-Net draws the one picture of the place. Beside that, one
+encoder, shared by all frames, sees each at 10 m; after every stage the frames
+exchange what they know, and the U-Net joins what they pool: how places change
+from date to date. The last step to the label grid is the heads' own pixel
+shuffle, so that no convolution runs at 50 cm: from 10 m frames there is
+nothing to compute there.
 """
 
 import dataclasses
@@ -14,12 +16,12 @@ from collections.abc import Sequence
 import keras
 
 from s2distill.models import hrnet
-from s2distill.models.enlargement import Enlargement
 from s2distill.models.fusion import CoarsenMask
 from s2distill.models.fusion import FoldFrames
 from s2distill.models.fusion import MaskedExchange
 from s2distill.models.fusion import MaskedPooling
 from s2distill.models.heads import heads
+from s2distill.models.shift_and_add import ShiftAndAdd
 from s2distill.models.unet import unet
 
 
@@ -33,14 +35,17 @@ class StudentConfig:
       blocks: Residual blocks in a stage and branch.
       enlargement: Pixels of the U-Net's finest grid per Sentinel-2 pixel and
         axis, a power of two; halved until it divides the label factor.
+      sigmas_px: Widths of the kernels by which frames are added up on that
+        grid, in Sentinel-2 pixels.
       unet_channels: Of each level of the U-Net, finest first.
       unet_blocks: Residual blocks of a level, on the way down and up.
     """
 
-    channels: tuple[int, ...] = (48,)
-    stages: int = 2
+    channels: tuple[int, ...] = (32,)
+    stages: int = 1
     blocks: int = 1
     enlargement: int = 4
+    sigmas_px: tuple[float, ...] = (0.1, 0.3)
     unet_channels: tuple[int, ...] = (32, 64, 96)
     unet_blocks: int = 1
 
@@ -74,8 +79,9 @@ def build_student(
     frames = FoldFrames(name="fold")(s2, frame_valid)
     pooled = _encode(frames, frame_valid, config)
 
-    mean = MaskedPooling(name="mean")(frames, frame_valid)[..., : bands + 1]
-    x = Enlargement(enlargement, name="enlarge")(mean)
+    x = ShiftAndAdd(enlargement, config.sigmas_px, name="shift_and_add")(
+        s2, frame_valid
+    )
     x = _stem(config.unet_channels[0], "stem")(x)
     # The frames' grid is that of the level which halving has brought back to
     # 10 m; their coarser branches follow level by level.

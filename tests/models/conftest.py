@@ -12,7 +12,7 @@ def _sublayers(layer):
 
 @pytest.fixture
 def check_layer(tmp_path):
-    def check(layer_class, config, *inputs, rtol=1e-5):
+    def check(layer_class, config, *inputs, rtol=1e-5, half_dtype="bfloat16"):
         layer = layer_class(**config)
         layer(*inputs)
         rng = np.random.default_rng(7)
@@ -47,7 +47,7 @@ def check_layer(tmp_path):
         half = layer_class(**config, dtype="mixed_bfloat16")
         half(*inputs)
         for sub in _sublayers(half):
-            assert sub.compute_dtype == "bfloat16", sub.name
+            assert sub.compute_dtype == half_dtype, sub.name
         return eager, layer
 
     return check

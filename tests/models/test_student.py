@@ -107,8 +107,10 @@ def test_small_preset_builds_with_three_bands_and_ten():
         for bands in (3, 10)
     ]
     config = STUDENT_PRESETS["small"]
-    stems = config.channels[0] + config.unet_channels[0]
-    assert counts[1] - counts[0] == 7 * 9 * stems  # nothing but the stems
+    planes = config.channels[0] + (
+        len(config.sigmas_px) * config.unet_channels[0]
+    )
+    assert counts[1] - counts[0] == 7 * 9 * planes  # nothing but the stems
 
 
 @pytest.mark.parametrize("factor", [1, 3, 4, 7, 20])

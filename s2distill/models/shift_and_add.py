@@ -1,0 +1,167 @@
+"""Frames with known sub-pixel shifts, added up on a finer grid."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from s2distill.models.frame_shifts import frame_shifts_px
+
+_REACH_PX = 1  # a sample is added to the pixels beside its own, no farther
+# Share of the widest kernel's weight below which a narrow one gives way to
+# it: where no sample lies near, only a smooth answer is known.
+_LEAST_SHARE = 0.02
+_NOTHING = 1e-6  # weight of samples too far away to tell anything
+
+
+@keras.saving.register_keras_serializable(package="s2distill")
+class ShiftAndAdd(keras.layers.Layer):
+    """Mean of the samples around each place of a finer grid.
+
+    Each pixel of each frame is a sample at the place on the ground that its
+    frame's shift gives it. Around each fine pixel the samples are averaged
+    with Gaussian weights, once for each width: a narrow kernel keeps the
+    detail that differing shifts reveal, a wide one fills the gaps between.
+    Frames may be given in any order; one frame gives an interpolation.
+
+    Shapes:
+      ([B, T, H, W, C], [B, T, H, W]) -> [B, H factor, W factor, K (C + 1)]
+      float32 whatever the policy: the mean for each width, widest first; 1
+      where there is a sample at all, else 0; then for each narrower width
+      the logarithm of its share of the widest kernel's weight.
+
+    Attributes:
+      factor: Fine pixels per pixel and axis.
+      sigmas_px: Standard deviations of the K kernels, in pixels.
+
+    Source:
+      Knutsson and Westin 1993, "Normalized and Differential Convolution";
+      Farsiu et al. 2004, "Fast and Robust Multiframe Super Resolution", where
+      it is called shift and add.
+    """
+
+    def __init__(
+        self, factor: int, sigmas_px: Sequence[float], **kwargs: Any
+    ) -> None:
+        kwargs["dtype"] = "float32"  # sums over frames, squares of differences
+        super().__init__(**kwargs)
+        self.factor = factor
+        self.sigmas_px = tuple(sorted(sigmas_px, reverse=True))
+        fine = (np.arange(factor) + 0.5) / factor - 0.5
+        steps = np.arange(-_REACH_PX, _REACH_PX + 1)
+        # [step, fine pixel]: from a fine pixel to the centre of the pixel so
+        # many steps away.
+        self._distance_px = (steps[:, None] - fine).astype("float32")
+
+    def call(self, frames: Any, frame_valid: Any) -> Any:
+        seen = ops.cast(frame_valid, frames.dtype)
+        # `where`, not a product: 0 x NaN would be NaN.
+        clean = ops.where(seen[..., None] > 0, frames, 0.0)
+        shifts = frame_shifts_px(clean, seen)
+        samples = ops.concatenate([clean, seen[..., None]], axis=-1)
+        sums = [
+            self._add_up(samples, shifts, sigma) for sigma in self.sigmas_px
+        ]
+        return self._divide(sums)
+
+    def _add_up(self, samples: Any, shifts: Any, sigma_px: float) -> Any:
+        """[B, H factor, W factor, C + 1]: weighted sums of the samples.
+
+        Columns first, then rows, which costs far less than both at once.
+        """
+        _, _, height, width, channels = ops.shape(samples)
+        weights = self._weights(shifts[..., 0], sigma_px)
+        columns = sum(
+            weight[..., step, :, None] * sample[..., None, :]
+            for step, (weight, sample) in enumerate(
+                zip(
+                    _neighbours(weights, axis=3),
+                    _neighbours(samples, axis=3),
+                    strict=True,
+                )
+            )
+        )
+        columns = ops.reshape(
+            columns, (*ops.shape(samples)[:4], self.factor * channels)
+        )
+        # Shifts vary slowly: the sample's own, and that of the pixel in its
+        # row which is above or below the fine pixel, are the same.
+        weights = self._weights(shifts[..., 1], sigma_px)
+        rows = ops.concatenate(
+            [
+                weight[..., step, :]
+                for step, weight in enumerate(_neighbours(weights, axis=2))
+            ],
+            axis=1,
+        )
+        columns = ops.concatenate(_neighbours(columns, axis=2), axis=1)
+        added = ops.einsum("bthwk,bthwn->bhkwn", rows, columns)
+        return ops.reshape(
+            added,
+            (-1, height * self.factor, width * self.factor, channels),
+        )
+
+    def _weights(self, shifts_px: Any, sigma_px: float) -> Any:
+        """[B, T, H, W, steps, factor], of a sample for fine pixels around.
+
+        The fine pixel lies in the pixel from which so many steps lead to
+        the sample's; the ground of a frame displaced by s was sampled at -s.
+        """
+        distance = ops.convert_to_tensor(self._distance_px)
+        distance = distance - shifts_px[..., None, None]
+        return ops.exp(-ops.square(distance / sigma_px) / 2)
+
+    def _divide(self, sums: Sequence[Any]) -> Any:
+        """Means of the samples; where few are near, the wider kernel's."""
+        near = sums[0][..., -1:]
+        # Nothing here counts frames: T in use may differ from training's.
+        sums = [added / ops.maximum(near, _NOTHING) for added in sums]
+        widest = sums[0][..., :-1]
+        means = [widest]
+        weights = [ops.cast(near > _NOTHING, near.dtype)]
+        for added in sums[1:]:
+            share = added[..., -1:] + _LEAST_SHARE
+            means.append((added[..., :-1] + _LEAST_SHARE * widest) / share)
+            weights.append(ops.log(share))
+        return ops.concatenate([*means, *weights], axis=-1)
+
+    def compute_output_shape(
+        self,
+        frames_shape: tuple[int | None, ...],
+        frame_valid_shape: tuple[int | None, ...],
+    ) -> tuple[int | None, ...]:
+        batch, _, height, width, channels = frames_shape
+        return (
+            batch,
+            None if height is None else height * self.factor,
+            None if width is None else width * self.factor,
+            len(self.sigmas_px) * (channels + 1),
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "factor": self.factor,
+            "sigmas_px": self.sigmas_px,
+        }
+
+
+def _neighbours(x: Any, axis: int) -> list[Any]:
+    """[B, T, H, W, ...] shifted so that each pixel holds its neighbour.
+
+    Args:
+      x: Whatever the pixels hold.
+      axis: 2 for the rows above, here and below; 3 for the columns.
+
+    Returns:
+      One array for each step, zeros beyond the border.
+    """
+    size = ops.shape(x)[axis]
+    padding = [(0, 0)] * len(x.shape)
+    padding[axis] = (_REACH_PX, _REACH_PX)
+    padded = ops.pad(x, padding)
+    if axis == 2:
+        return [padded[:, :, k : k + size] for k in range(2 * _REACH_PX + 1)]
+    return [padded[:, :, :, k : k + size] for k in range(2 * _REACH_PX + 1)]
