@@ -35,7 +35,7 @@ def tiny_presets(monkeypatch):
     monkeypatch.setitem(
         TEACHER_PRESETS,
         "tiny",
-        TeacherConfig(channels=(8, 12), merged_channels=12),
+        TeacherConfig(channels=(8, 12)),
     )
     monkeypatch.setitem(
         STUDENT_PRESETS,

@@ -37,7 +37,7 @@ SPEC = RecordSpec(
 STUDENT = StudentConfig(
     channels=(8,), stages=1, enlargement=2, unet_channels=(8, 8)
 )
-TEACHER = TeacherConfig(channels=(8,), merged_channels=8)
+TEACHER = TeacherConfig(channels=(8,))
 
 
 @pytest.fixture(autouse=True)

@@ -60,20 +60,6 @@ def exchange(branches: Sequence[Any], name: str) -> list[Any]:
     return mixed
 
 
-def merge(branches: Sequence[Any], channels: int, name: str) -> Any:
-    """All branches at the resolution of the finest, mixed to `channels`."""
-    finest = branches[0]
-    parts = [finest]
-    for i, source in enumerate(branches[1:], start=1):
-        parts.append(_upsample(source, finest, i, f"{name}_{i}"))
-    joined = parts[0]
-    if len(parts) > 1:
-        joined = keras.layers.Concatenate(name=f"{name}_join")(parts)
-    return keras.layers.Conv2D(
-        channels, 1, activation="relu", name=f"{name}_mix"
-    )(joined)
-
-
 def _upsample(source: Any, target: Any, octaves: int, name: str) -> Any:
     x = keras.layers.Conv2D(target.shape[-1], 1, name=f"{name}_narrow")(source)
     # Nearest, as in the original: what follows smooths it, and its gradient

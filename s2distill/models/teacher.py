@@ -5,10 +5,10 @@ import dataclasses
 import keras
 from keras import ops
 
-from s2distill.models import hrnet
 from s2distill.models.blocks import CropLike
 from s2distill.models.blocks import PadToMultiple
 from s2distill.models.heads import heads
+from s2distill.models.unet import unet
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,19 +16,15 @@ class TeacherConfig:
     """Size of a teacher.
 
     Attributes:
-      stem_factor: Image pixels per pixel of the finest branch and axis; what
+      stem_factor: Image pixels per pixel of the finest level and axis; what
         they hold becomes channels, so that nothing of the image is lost.
-      channels: Of each branch, finest first; each is half as fine.
-      blocks: Residual blocks in a stage and branch.
-      stages_after: Further stages once every branch is there.
-      merged_channels: Of all branches together, before the heads.
+      channels: Of each level, finest first; each is half as fine.
+      blocks: Residual blocks of a level, on the way down and up.
     """
 
     stem_factor: int = 4
-    channels: tuple[int, ...] = (32, 64, 96)
+    channels: tuple[int, ...] = (48, 96, 128)
     blocks: int = 1
-    stages_after: int = 0
-    merged_channels: int = 64
 
 
 TEACHER_PRESETS = {"small": TeacherConfig()}
@@ -55,14 +51,7 @@ def build_teacher(config: TeacherConfig) -> keras.Model:
         kernel_initializer="he_normal",
         name="stem",
     )(x)
-    branches = hrnet.stage([x], config.blocks, "stage0")
-    for i, channels in enumerate(config.channels[1:], start=1):
-        branches = hrnet.add_branch(branches, channels, f"stage{i}")
-        branches = hrnet.stage(branches, config.blocks, f"stage{i}")
-    for i in range(config.stages_after):
-        branches = hrnet.stage(branches, config.blocks, f"after{i}")
-
-    x = hrnet.merge(branches, config.merged_channels, "merge")
+    x = unet(x, config.channels, blocks=config.blocks)
     answers = {
         name: CropLike(name=f"{name}_crop")(answer, image)
         for name, answer in heads(x, config.stem_factor).items()

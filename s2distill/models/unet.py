@@ -28,8 +28,8 @@ def unet(
       x: [N, H, W, channels[0]].
       channels: Of each level, finest first; each is half as fine.
       blocks: Residual blocks of a level, on the way down and on the way up;
-        the finest has them on the way up alone, for what comes in there is
-        an interpolation, which holds nothing of that scale.
+        the finest has them on the way up alone, where outlines are drawn:
+        they cost most there.
       joined: Further features, [N, H', W', any], by the level whose grid they
         are on.
 

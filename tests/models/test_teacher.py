@@ -12,9 +12,7 @@ from s2distill.models.teacher import build_teacher
     ("height", "width"), [(32, 48), (33, 50)], ids=["even", "odd"]
 )
 def test_answers_stand_on_the_grid_of_the_image(height, width):
-    teacher = build_teacher(
-        TeacherConfig(channels=(8, 8, 8), merged_channels=4)
-    )
+    teacher = build_teacher(TeacherConfig(channels=(8, 8, 8)))
     image = np.random.default_rng(0).normal(size=(2, height, width, 3))
     answers = teacher({"image": image.astype("float32")})
     assert set(answers) == set(OUTPUTS)
@@ -34,6 +32,6 @@ def test_a_pixel_is_answered_where_it_stands():
     after = ops.convert_to_numpy(teacher({"image": moved})["height_m"])
     change = np.abs(after - before)[0, ..., 0]
     row, col = np.unravel_index(change.argmax(), change.shape)
-    # Within one pixel of the coarsest branch: 4 x 2 x 2 image pixels.
+    # Within one pixel of the coarsest level: 4 x 2 x 2 image pixels.
     assert abs(row - 10) <= 16
     assert abs(col - 50) <= 16

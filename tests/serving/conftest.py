@@ -59,7 +59,7 @@ def teacher():
     from s2distill.models.teacher import TeacherConfig
     from s2distill.models.teacher import build_teacher
 
-    config = TeacherConfig(channels=(8, 12), stages_after=0, merged_channels=6)
+    config = TeacherConfig(channels=(8, 12))
     return _randomise(build_teacher(config), 4)
 
 

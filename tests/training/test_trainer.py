@@ -22,9 +22,7 @@ def test_the_loss_falls_and_the_buildings_are_learnt(tiny_student, batches):
 
 
 def test_a_live_teacher_gives_what_it_would_write_into_records():
-    teacher = build_teacher(
-        TeacherConfig(channels=(4, 4), stages_after=0, merged_channels=4)
-    )
+    teacher = build_teacher(TeacherConfig(channels=(4, 4)))
     image = np.random.default_rng(0).normal(size=(2, 16, 16, 3))
     image = image.astype("float32")
     seen = np.ones((2, 16, 16, 1), "float32")
@@ -41,9 +39,7 @@ def test_a_live_teacher_gives_what_it_would_write_into_records():
 
 
 def test_a_live_teacher_is_never_trained(tiny_student, batches):
-    teacher = build_teacher(
-        TeacherConfig(channels=(4, 4), stages_after=0, merged_channels=4)
-    )
+    teacher = build_teacher(TeacherConfig(channels=(4, 4)))
     before = [w.numpy().copy() for w in teacher.weights]
 
     def with_image(inputs, targets):
