@@ -101,7 +101,7 @@ def _compare(
             raise ModelError(
                 f"the SavedModel differs from the network in {name} by "
                 f"{error:.2g} of 1 + the value, more than {TOLERANCE:g}; it "
-                "was not kept. Export again in float32 or report it"
+                "was not kept. Train in float32 (--precision), or report it"
             )
 
 
