@@ -131,7 +131,7 @@ def _train(config: Config, name: str, records: list[pathlib.Path]) -> None:
     else:
         changes = {
             "steps": config.student_steps,
-            "hard_share": 0.5,
+            "hard_share": 0.5,  # no place has both; each counts in full
             "learning_rate": 6e-3,
             "batch_size": 16,
             **BASELINES.get(name, {}),

@@ -28,6 +28,7 @@ def tiny_presets(monkeypatch):
 
     student = StudentConfig(
         channels=(8, 12),
+        stages=2,
         unet_channels=(8, 8, 12),
         enlargement=2,
     )

@@ -19,6 +19,7 @@ from s2distill.training_run import write_run
 BANDS, FACTOR = ("B2", "B8", "B12"), 2
 TINY = StudentConfig(
     channels=(8, 12),
+    stages=2,
     unet_channels=(8, 8, 12),
     enlargement=2,
 )

@@ -13,7 +13,8 @@ from keras import ops
 MAX_SHIFT_PX = 0.9
 # Shifts vary slowly, with the attitude of the satellite and with terrain. A
 # window, not the whole picture, also makes the answer at a place independent
-# of how a map was cut: 150 m hold enough edges and little else.
+# of how a map was cut, but for its margins: 150 m hold enough edges. Smaller
+# pictures, as in training, are windows of their own, and a little less exact.
 _WINDOW_PX = 15
 # Added to the information about a shift, so that ground without edges gives
 # 0: a flat window knows nothing, and 0 is then the likeliest.
@@ -29,7 +30,9 @@ def frame_shifts_px(frames: Any, frame_valid: Any) -> Any:
     To first order a frame f of shift s is m - s . grad m, with m the mean of
     the frames. Around each pixel the s of least squares is taken, after each
     band of f - m has lost its mean there (haze, season), with bands weighted
-    by how well they agree.
+    by how well they agree. The gradient keeps its mean: ground whose brightness
+    only rises evenly cannot tell a shift from haze, and shifts found on such
+    broad shapes are too small (half, for waves of 24 px).
 
     Args:
       frames: [B, T, H, W, C] float32 normalised reflectance, 0 where invalid.

@@ -13,7 +13,6 @@ _REACH_PX = 1  # a sample is added to the pixels beside its own, no farther
 # Share of the widest kernel's weight below which a narrow one gives way to
 # it: where no sample lies near, only a smooth answer is known.
 _LEAST_SHARE = 0.02
-_NOTHING = 1e-6  # weight of samples too far away to tell anything
 
 
 @keras.saving.register_keras_serializable(package="s2distill")
@@ -21,7 +20,8 @@ class ShiftAndAdd(keras.layers.Layer):
     """Mean of the samples around each place of a finer grid.
 
     Each pixel of each frame is a sample at the place on the ground that its
-    frame's shift gives it. Around each fine pixel the samples are averaged
+    frame's shift gives it (bands of 20 m, which come repeated at 10 m, are
+    taken as they come). Around each fine pixel the samples are averaged
     with Gaussian weights, once for each width: a narrow kernel keeps the
     detail that differing shifts reveal, a wide one fills the gaps between.
     Frames may be given in any order; one frame gives an interpolation.
@@ -29,12 +29,15 @@ class ShiftAndAdd(keras.layers.Layer):
     Shapes:
       ([B, T, H, W, C], [B, T, H, W]) -> [B, H factor, W factor, K (C + 1)]
       float32 whatever the policy: the mean for each width, widest first; 1
-      where there is a sample at all, else 0; then for each narrower width
+      where a sample lies within reach, else 0; then for each narrower width
       the logarithm of its share of the widest kernel's weight.
 
     Attributes:
       factor: Fine pixels per pixel and axis.
       sigmas_px: Standard deviations of the K kernels, in pixels.
+
+    Raises:
+      ValueError: If there is no kernel, or one without width.
 
     Source:
       Knutsson and Westin 1993, "Normalized and Differential Convolution";
@@ -45,6 +48,8 @@ class ShiftAndAdd(keras.layers.Layer):
     def __init__(
         self, factor: int, sigmas_px: Sequence[float], **kwargs: Any
     ) -> None:
+        if not sigmas_px or min(sigmas_px) <= 0:
+            raise ValueError(f"kernels need widths above 0, got {sigmas_px}")
         kwargs["dtype"] = "float32"  # sums over frames, squares of differences
         super().__init__(**kwargs)
         self.factor = factor
@@ -116,11 +121,12 @@ class ShiftAndAdd(keras.layers.Layer):
     def _divide(self, sums: Sequence[Any]) -> Any:
         """Means of the samples; where few are near, the wider kernel's."""
         near = sums[0][..., -1:]
-        # Nothing here counts frames: T in use may differ from training's.
-        sums = [added / ops.maximum(near, _NOTHING) for added in sums]
+        found = near > 0
+        # Ratios alone: T in use may differ from T in training.
+        sums = [added / ops.where(found, near, 1.0) for added in sums]
         widest = sums[0][..., :-1]
         means = [widest]
-        weights = [ops.cast(near > _NOTHING, near.dtype)]
+        weights = [ops.cast(found, near.dtype)]
         for added in sums[1:]:
             share = added[..., -1:] + _LEAST_SHARE
             means.append((added[..., :-1] + _LEAST_SHARE * widest) / share)

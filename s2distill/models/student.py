@@ -30,8 +30,10 @@ class StudentConfig:
     """Size of a student.
 
     Attributes:
-      channels: Of each branch of the frame encoder, finest (10 m) first.
-      stages: Stages of the encoder; fusion follows each.
+      channels: Of each branch of the frame encoder, finest (10 m) first; each
+        stage but the first adds one.
+      stages: Stages of the encoder, at least one for each branch; fusion
+        follows each.
       blocks: Residual blocks in a stage and branch.
       enlargement: Pixels of the U-Net's finest grid per Sentinel-2 pixel and
         axis, a power of two; halved until it divides the label factor.
@@ -71,8 +73,14 @@ def build_student(
 
     Raises:
       ValueError: If the label factor is below 1, the enlargement no power of
-        two, or the U-Net has too few levels to reach the frames' grids.
+        two, a branch has no stage, or the U-Net has too few levels to reach
+        the frames' grids.
     """
+    if len(config.channels) > config.stages:
+        raise ValueError(
+            f"{len(config.channels)} branches of frames need as many stages, "
+            f"got {config.stages}"
+        )
     enlargement = fit_enlargement(config.enlargement, label_factor)
     s2 = keras.Input((None, None, None, bands), name="s2")
     frame_valid = keras.Input((None, None, None), name="frame_valid")
@@ -129,10 +137,10 @@ def _encode(
         if 0 < i < len(config.channels):
             branches = hrnet.add_branch(branches, config.channels[i], name)
         branches = hrnet.stage(branches, config.blocks, name)
-        branches = _exchange_across_time(branches, masks, name)
+        branches = _exchange_across_time(branches, masks[: len(branches)], name)
     return [
         MaskedPooling(name=f"pool{i}")(branch, mask)
-        for i, (branch, mask) in enumerate(zip(branches, masks, strict=False))
+        for i, (branch, mask) in enumerate(zip(branches, masks, strict=True))
     ]
 
 
@@ -154,5 +162,5 @@ def _exchange_across_time(
 ) -> list[keras.KerasTensor]:
     return [
         MaskedExchange(branch.shape[-1], name=f"{name}_time{i}")(branch, mask)
-        for i, (branch, mask) in enumerate(zip(branches, masks, strict=False))
+        for i, (branch, mask) in enumerate(zip(branches, masks, strict=True))
     ]

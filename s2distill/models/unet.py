@@ -29,7 +29,7 @@ def unet(
       channels: Of each level, finest first; each is half as fine.
       blocks: Residual blocks of a level, on the way down and on the way up;
         the finest has them on the way up alone, where outlines are drawn:
-        they cost most there.
+        they cost most there. One level alone has none.
       joined: Further features, [N, H', W', any], by the level whose grid they
         are on.
 

@@ -1,4 +1,4 @@
-"""`check_layer`: what every layer of ours must hold; it has no off switch."""
+"""`check_layer`: what every layer of ours must hold."""
 
 import keras
 import numpy as np

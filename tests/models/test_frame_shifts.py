@@ -65,6 +65,23 @@ def test_one_frame_and_equal_frames_have_no_shift():
     np.testing.assert_allclose(_found(frame.repeat(3, 1)), 0, atol=1e-5)
 
 
+def test_a_band_of_noise_does_not_move_the_answer():
+    shifts = np.array([(0.3, -0.1), (-0.3, 0.1)])
+    frames = _frames(shifts)
+    noise = np.random.default_rng(4).normal(size=frames.shape[:4])
+    frames[..., 0] = 3 * noise
+    found = _found(frames)[0].mean((1, 2))
+    np.testing.assert_allclose(found, shifts, atol=0.05)
+
+
+@pytest.mark.parametrize("shift_px", [0.7, 2.5])
+def test_a_shift_is_bounded_and_not_before_it_must(shift_px):
+    shifts = np.array([(shift_px, 0), (-shift_px, 0)])
+    found = _found(_frames(shifts))[0, :, 12, 12, 0]
+    wanted = min(shift_px, MAX_SHIFT_PX)
+    np.testing.assert_allclose(np.abs(found), wanted, atol=0.1)
+
+
 def test_flat_ground_tells_no_shift():
     frames = np.zeros((1, 2, 9, 9, BANDS), "float32")
     frames[0, 1] = 0.3
@@ -74,7 +91,7 @@ def test_flat_ground_tells_no_shift():
 def test_noise_alone_stays_within_bounds():
     noise = np.random.default_rng(2).normal(size=(2, 3, 9, 9, BANDS))
     found = _found(noise.astype("float32"))
-    assert np.abs(found).max() <= MAX_SHIFT_PX
+    assert np.abs(found).max() <= MAX_SHIFT_PX == 0.9
 
 
 def test_a_clouded_frame_moves_no_other():

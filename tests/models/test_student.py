@@ -12,6 +12,7 @@ from s2distill.models.student import fit_enlargement
 BANDS, FACTOR = 3, 4
 TINY = StudentConfig(
     channels=(8, 12),
+    stages=2,
     unet_channels=(8, 8, 12),
     enlargement=2,
 )
@@ -142,3 +143,8 @@ def test_a_unet_too_shallow_for_the_frames_is_refused():
     config = StudentConfig(enlargement=4, unet_channels=(8, 8))
     with pytest.raises(ValueError, match=r"of 2 levels .* at levels \[2\]"):
         build_student(BANDS, 20, config)
+
+
+def test_a_branch_without_a_stage_is_refused():
+    with pytest.raises(ValueError, match="2 branches of frames .* got 1"):
+        build_student(BANDS, FACTOR, StudentConfig(channels=(8, 12)))

@@ -48,6 +48,7 @@ def student():
 
     config = StudentConfig(
         channels=(8, 12),
+        stages=2,
         unet_channels=(8, 8, 12),
         enlargement=2,
     )
