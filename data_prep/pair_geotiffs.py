@@ -35,6 +35,7 @@ def run(config: Config) -> None:
     from data_prep.pairing.tiles import plan_tiles
     from data_prep.split import SplitRule
     from s2distill.atomic_write import check_absent
+    from s2distill.data.schema import SPLITS
 
     check_config(config)
     if not config.overwrite:
@@ -58,6 +59,14 @@ def run(config: Config) -> None:
     if counts.get("train"):
         write_folder_statistics(config.output)
     sys.stdout.write(_summary(config.output, counts, dropped))
+    # Without labels nothing is held out.
+    missing = [name for name in SPLITS if not counts.get(name)]
+    if missing and place.labels.fields:
+        sys.stdout.write(
+            f"no tile for {', '.join(missing)}: blocks of --block_m="
+            f"{config.block_m:g} are large for this place; smaller ones, or "
+            "another --split_salt, give every split its ground\n"
+        )
 
 
 def _write_records(

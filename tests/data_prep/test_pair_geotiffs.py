@@ -173,7 +173,9 @@ def test_records_hold_what_was_drawn_pixel_by_pixel(place, capsys):
         assert record["meta"]["crs"] == CRS.encode()
     assert counted == pytest.approx(2, abs=2e-3)
     assert records[0]["s2"]["time_utc_s"][0] // 86_400 == 18_631  # 2021-01-04
-    assert "records: 6 train" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "records: 6 train" in printed
+    assert "no tile for validation, test: blocks of --block_m=" in printed
     assert (config_path(config) / "statistics.json").is_file()
 
 
@@ -201,6 +203,7 @@ def test_without_labels_held_out_blocks_are_left_out(place, capsys):
     )
     run(bare)
     assert "label" not in read_records(config.output)[0]
+    assert "no tile for" not in capsys.readouterr().out
     held_out = dataclasses.replace(bare, test_share=1.0, overwrite=True)
     with pytest.raises(Exception, match="in a held-out block"):
         run(held_out)
