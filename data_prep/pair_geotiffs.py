@@ -35,7 +35,6 @@ def run(config: Config) -> None:
     from data_prep.pairing.tiles import plan_tiles
     from data_prep.split import SplitRule
     from s2distill.atomic_write import check_absent
-    from s2distill.data.schema import SPLITS
 
     check_config(config)
     if not config.overwrite:
@@ -49,6 +48,11 @@ def run(config: Config) -> None:
         salt=config.split_salt,
     )
     place, grid = open_place(config)
+    shares = {
+        "validation": config.validation_share,
+        "test": config.test_share,
+    }
+    asked = [name for name, share in shares.items() if share > 0]
     tiles, dropped = plan_tiles(
         grid,
         rule,
@@ -59,9 +63,8 @@ def run(config: Config) -> None:
     if counts.get("train"):
         write_folder_statistics(config.output)
     sys.stdout.write(_summary(config.output, counts, dropped))
-    # Without labels nothing is held out.
-    missing = [name for name in SPLITS if not counts.get(name)]
-    if missing and place.labels.fields:
+    missing = [name for name in asked if not counts.get(name)]
+    if missing and place.labels.fields:  # without labels nothing is held out
         sys.stdout.write(
             f"no tile for {', '.join(missing)}: blocks of --block_m="
             f"{config.block_m:g} are large for this place; smaller ones, or "

@@ -169,7 +169,6 @@ def _label(
             records=str(records),
             teacher=str(workdir / f"{TEACHER}_savedmodel"),
             output=str(output),
-            splits=("train", "validation"),
         )
     )
     return output

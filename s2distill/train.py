@@ -50,12 +50,13 @@ def run(config: Config) -> "Run":
     manifests = open_folders(config.records)
     training_setup.check_targets(config, manifests)
     spec = manifests[0].spec
-    statistics = training_setup.read_band_statistics(config, spec)
+    source = training_setup.load_source(config)
+    statistics = training_setup.read_band_statistics(config, spec, source)
 
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
     try:
-        trainer = training_setup.make_trainer(config, spec)
+        trainer = training_setup.make_trainer(config, spec, source)
     finally:
         keras.config.set_dtype_policy("float32")
     write_run_files(workdir, config)

@@ -16,6 +16,7 @@ from s2distill.models.network import build_network
 from s2distill.training.objective import Objective
 from s2distill.training.trainer import Trainer
 from s2distill.training_config import Config
+from s2distill.training_run import Run
 from s2distill.training_run import load_run
 
 
@@ -57,16 +58,33 @@ def check_targets(config: Config, manifests: Sequence[Manifest]) -> None:
             )
 
 
-def read_band_statistics(config: Config, spec: RecordSpec) -> BandStatistics:
-    """Those of the run to start from, else of the first folder of records."""
-    if config.init_from:
-        return load_run(config.init_from).statistics.select(spec.bands)
+def load_source(config: Config) -> Run | None:
+    """The run to start from, or None."""
+    return load_run(config.init_from) if config.init_from else None
+
+
+def read_band_statistics(
+    config: Config, spec: RecordSpec, source: Run | None
+) -> BandStatistics:
+    """Those the weights to start from know, else of the first record folder.
+
+    A teacher knows none: it looks at no frame, and its run may be of others.
+    """
+    if source and config.network != "teacher":
+        return source.statistics.select(spec.bands)
     path = os.path.join(config.records[0], STATISTICS_FILE)
     return read_statistics(path).select(spec.bands)
 
 
-def make_trainer(config: Config, spec: RecordSpec) -> Trainer:
+def make_trainer(
+    config: Config, spec: RecordSpec, source: Run | None = None
+) -> Trainer:
     """The network with its objective, and its teacher if it asks one.
+
+    Args:
+      config: Of the program.
+      spec: Of the records.
+      source: Run whose weights to start from.
 
     Raises:
       ConfigError: If the weights to start from do not fit, or the teacher
@@ -78,8 +96,8 @@ def make_trainer(config: Config, spec: RecordSpec) -> Trainer:
         bands=len(spec.bands),
         label_factor=spec.label_factor,
     )
-    if config.init_from:
-        _copy_weights(network, config, spec)
+    if source:
+        _copy_weights(network, source, config, spec)
     objective = Objective(
         hard_share=config.hard_share, temperature=config.temperature
     )
@@ -99,9 +117,8 @@ def _load_teacher(config: Config) -> keras.Model | None:
 
 
 def _copy_weights(
-    network: keras.Model, config: Config, spec: RecordSpec
+    network: keras.Model, source: Run, config: Config, spec: RecordSpec
 ) -> None:
-    source = load_run(config.init_from)
     shapes = [tuple(w.shape) for w in network.weights]
     found = [tuple(w.shape) for w in source.network.weights]
     # A teacher has no use for bands; its card still tells them.

@@ -14,7 +14,11 @@ _REAL_DATA = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 
 @pytest.fixture(scope="session")
 def real_data():
-    """Maps the name of a real data set to its folder; skips where absent."""
+    """Maps the name of a real data set to its folder; skips where absent.
+
+    The data lie beside the project and never in it (licences, size), so a
+    clone elsewhere has none; pytest names each test that this leaves out.
+    """
 
     def find(name):
         folder = _REAL_DATA / name

@@ -10,6 +10,7 @@ import pytest
 from s2distill import training_setup
 from s2distill.data.manifest import read_manifest
 from s2distill.data.normalize import BandStatistics
+from s2distill.data.normalize import write_statistics
 from s2distill.data.schema import RecordSpec
 from s2distill.errors import ConfigError
 from s2distill.errors import RecordError
@@ -88,6 +89,11 @@ def _manifests(tmp_path, example_records, *fields):
     return found
 
 
+def _start(config):
+    source = training_setup.load_source(config)
+    return training_setup.make_trainer(config, SPEC, source)
+
+
 @pytest.mark.parametrize(
     ("fields", "changes", "message"),
     [
@@ -135,24 +141,43 @@ def test_a_folder_without_images_for_a_teacher_is_named(
 def test_weights_of_bands_in_another_order_are_refused(write):
     path, _ = write("source", bands=("B8", "B3", "B2"))
     with pytest.raises(ConfigError, match="B8,B3,B2; .* of bands B2,B3,B8"):
-        training_setup.make_trainer(_config(init_from=path), SPEC)
+        _start(_config(init_from=path))
 
 
 def test_weights_of_another_level_are_refused(write):
     path, _ = write("source", level="L1C")
     with pytest.raises(ConfigError, match="trained on L1C, the records hold"):
-        training_setup.make_trainer(_config(init_from=path), SPEC)
+        _start(_config(init_from=path))
 
 
 def test_a_teachers_weights_fit_any_bands(write):
     path, source = write("source", kind="teacher", bands=("B2", "B8"))
     config = _config(init_from=path, network="teacher")
     keras.utils.set_random_seed(7)
-    trainer = training_setup.make_trainer(config, SPEC)
+    trainer = _start(config)
     for one, other in zip(
         source.get_weights(), trainer.network.get_weights(), strict=True
     ):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_teacher_starts_with_statistics_of_its_own_records(write, tmp_path):
+    path, _ = write("source", kind="teacher", bands=("B2", "B8"))
+    own = BandStatistics(bands=BANDS, centre=(2.0,) * 3, scale=(3.0,) * 3)
+    write_statistics(tmp_path / "statistics.json", own)
+    config = _config(
+        init_from=path, network="teacher", records=(str(tmp_path),)
+    )
+    source = training_setup.load_source(config)
+    assert training_setup.read_band_statistics(config, SPEC, source) == own
+
+
+def test_a_student_starts_with_the_statistics_its_weights_know(write):
+    path, _ = write("source")
+    config = _config(init_from=path)
+    source = training_setup.load_source(config)
+    found = training_setup.read_band_statistics(config, SPEC, source)
+    assert found == source.statistics
 
 
 def test_a_teacher_that_is_a_student_is_refused(write):

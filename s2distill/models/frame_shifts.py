@@ -49,13 +49,14 @@ def frame_shifts_px(frames: Any, frame_valid: Any) -> Any:
     seen = frame_valid[..., None]
     count = ops.sum(seen, axis=1, keepdims=True)
     mean = ops.sum(frames, axis=1, keepdims=True) / ops.maximum(count, 1.0)
-    left, right, above, below = _neighbours(mean)
+    above, _, below = neighbours(mean, axis=2)
+    left, _, right = neighbours(mean, axis=3)
     slope_x, slope_y = (right - left) / 2, (below - above) / 2
     # No slope is known at the border, nor beside what no frame has seen.
     known = ops.cast(count > 0, seen.dtype)
-    for neighbour in _neighbours(known):
-        known = known * neighbour
-    seen = seen * known
+    above, here, below = neighbours(known, axis=2)
+    left, _, right = neighbours(known, axis=3)
+    seen = seen * (here * above * below * left * right)
     apart, weight = _centre_and_weigh(seen * (frames - mean), seen)
 
     def agreement(a: Any, b: Any) -> Any:
@@ -79,6 +80,25 @@ def frame_shifts_px(frames: Any, frame_valid: Any) -> Any:
     return ops.clip(-moved / (xx * yy - xy * xy), -MAX_SHIFT_PX, MAX_SHIFT_PX)
 
 
+def neighbours(x: Any, axis: int) -> list[Any]:
+    """[B, T, H, W, ...] shifted so that each pixel holds its neighbour.
+
+    Args:
+      x: Whatever the pixels hold.
+      axis: 2 for the rows above, here and below; 3 for the columns.
+
+    Returns:
+      Three arrays, in that order, with zeros beyond the border.
+    """
+    size = ops.shape(x)[axis]
+    padding = [(0, 0)] * len(x.shape)
+    padding[axis] = (1, 1)
+    padded = ops.pad(x, padding)
+    if axis == 2:
+        return [padded[:, :, k : k + size] for k in range(3)]
+    return [padded[:, :, :, k : k + size] for k in range(3)]
+
+
 def _centre_and_weigh(apart: Any, seen: Any) -> tuple[Any, Any]:
     """Differences less their mean in the window, and 1 / their variance."""
     channels = ops.shape(apart)[-1]
@@ -90,16 +110,6 @@ def _centre_and_weigh(apart: Any, seen: Any) -> tuple[Any, Any]:
     variance = sums[..., channels + 1 :] / share - ops.square(mean)
     weight = seen / (ops.maximum(variance, 0.0) + _NOISE_VARIANCE)
     return apart - seen * mean, weight
-
-
-def _neighbours(x: Any) -> list[Any]:
-    """Of each pixel of [B, T, H, W, C]: left, right, above, below; or 0."""
-    height, width = ops.shape(x)[2:4]
-    x = ops.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0)))
-    return [
-        x[:, :, row : row + height, col : col + width]
-        for row, col in ((1, 0), (1, 2), (0, 1), (2, 1))
-    ]
 
 
 def _window_mean(x: Any) -> Any:

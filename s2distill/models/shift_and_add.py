@@ -8,8 +8,8 @@ import numpy as np
 from keras import ops
 
 from s2distill.models.frame_shifts import frame_shifts_px
+from s2distill.models.frame_shifts import neighbours
 
-_REACH_PX = 1  # a sample is added to the pixels beside its own, no farther
 # Share of the widest kernel's weight below which a narrow one gives way to
 # it: where no sample lies near, only a smooth answer is known.
 _LEAST_SHARE = 0.02
@@ -55,7 +55,8 @@ class ShiftAndAdd(keras.layers.Layer):
         self.factor = factor
         self.sigmas_px = tuple(sorted(sigmas_px, reverse=True))
         fine = (np.arange(factor) + 0.5) / factor - 0.5
-        steps = np.arange(-_REACH_PX, _REACH_PX + 1)
+        # A sample is added to the pixels beside its own, and no farther.
+        steps = np.arange(-1, 2)
         # [step, fine pixel]: from a fine pixel to the centre of the pixel so
         # many steps away.
         self._distance_px = (steps[:, None] - fine).astype("float32")
@@ -82,8 +83,8 @@ class ShiftAndAdd(keras.layers.Layer):
             weight[..., step, :, None] * sample[..., None, :]
             for step, (weight, sample) in enumerate(
                 zip(
-                    _neighbours(weights, axis=3),
-                    _neighbours(samples, axis=3),
+                    neighbours(weights, axis=3),
+                    neighbours(samples, axis=3),
                     strict=True,
                 )
             )
@@ -97,11 +98,11 @@ class ShiftAndAdd(keras.layers.Layer):
         rows = ops.concatenate(
             [
                 weight[..., step, :]
-                for step, weight in enumerate(_neighbours(weights, axis=2))
+                for step, weight in enumerate(neighbours(weights, axis=2))
             ],
             axis=1,
         )
-        columns = ops.concatenate(_neighbours(columns, axis=2), axis=1)
+        columns = ops.concatenate(neighbours(columns, axis=2), axis=1)
         added = ops.einsum("bthwk,bthwn->bhkwn", rows, columns)
         return ops.reshape(
             added,
@@ -152,22 +153,3 @@ class ShiftAndAdd(keras.layers.Layer):
             "factor": self.factor,
             "sigmas_px": self.sigmas_px,
         }
-
-
-def _neighbours(x: Any, axis: int) -> list[Any]:
-    """[B, T, H, W, ...] shifted so that each pixel holds its neighbour.
-
-    Args:
-      x: Whatever the pixels hold.
-      axis: 2 for the rows above, here and below; 3 for the columns.
-
-    Returns:
-      One array for each step, zeros beyond the border.
-    """
-    size = ops.shape(x)[axis]
-    padding = [(0, 0)] * len(x.shape)
-    padding[axis] = (_REACH_PX, _REACH_PX)
-    padded = ops.pad(x, padding)
-    if axis == 2:
-        return [padded[:, :, k : k + size] for k in range(2 * _REACH_PX + 1)]
-    return [padded[:, :, :, k : k + size] for k in range(2 * _REACH_PX + 1)]

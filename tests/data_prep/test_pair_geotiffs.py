@@ -175,7 +175,7 @@ def test_records_hold_what_was_drawn_pixel_by_pixel(place, capsys):
     assert records[0]["s2"]["time_utc_s"][0] // 86_400 == 18_631  # 2021-01-04
     printed = capsys.readouterr().out
     assert "records: 6 train" in printed
-    assert "no tile for validation, test: blocks of --block_m=" in printed
+    assert "no tile for" not in printed  # nor was any asked for
     assert (config_path(config) / "statistics.json").is_file()
 
 
@@ -207,6 +207,14 @@ def test_without_labels_held_out_blocks_are_left_out(place, capsys):
     held_out = dataclasses.replace(bare, test_share=1.0, overwrite=True)
     with pytest.raises(Exception, match="in a held-out block"):
         run(held_out)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_split_asked_for_and_left_empty_is_named(place, capsys):
+    config, _, _ = place
+    run(dataclasses.replace(config, test_share=1e-6))
+    printed = capsys.readouterr().out
+    assert "no tile for test: blocks of --block_m=" in printed
 
 
 @pytest.mark.filterwarnings("ignore")

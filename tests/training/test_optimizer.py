@@ -20,6 +20,16 @@ def _move(optimizer, variable, gradient):
     return ops.convert_to_numpy(variable) - before
 
 
+def _made(warmup_steps):
+    return make_optimizer(
+        steps=100,
+        learning_rate=0.5,
+        warmup_steps=warmup_steps,
+        weight_decay=0.1,
+        clip_norm=1.0,
+    )
+
+
 def _muon(**changes):
     return ConvMuon(
         learning_rate=1.0, weight_decay=None, adam_weight_decay=None, **changes
@@ -89,13 +99,7 @@ def test_vectors_and_the_ends_of_a_network_move_by_adam(shape, name):
 
 
 def test_weights_decay_by_the_rate():
-    optimizer = make_optimizer(
-        steps=100,
-        learning_rate=0.5,
-        warmup_steps=0,
-        weight_decay=0.1,
-        clip_norm=1.0,
-    )
+    optimizer = _made(warmup_steps=0)
     bias = _variable((4,), "bias")
     before = ops.convert_to_numpy(bias)
     step = _move(optimizer, bias, np.zeros(4, "float32"))
@@ -103,13 +107,7 @@ def test_weights_decay_by_the_rate():
 
 
 def test_it_survives_serialization():
-    optimizer = make_optimizer(
-        steps=10,
-        learning_rate=0.5,
-        warmup_steps=2,
-        weight_decay=0.1,
-        clip_norm=1.0,
-    )
+    optimizer = _made(warmup_steps=2)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert isinstance(again, ConvMuon)
     assert again.get_config() == optimizer.get_config()
