@@ -4,7 +4,6 @@ import collections
 import contextlib
 import json
 import os
-import pathlib
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -15,11 +14,11 @@ from s2distill.atomic_write import write_json
 from s2distill.data.manifest import MANIFEST_FILE
 from s2distill.data.manifest import Manifest
 from s2distill.data.manifest import Shard
-from s2distill.data.schema import DATASET_NAME
-from s2distill.data.schema import SCHEMA_VERSION
+from s2distill.data.record_folder import shard_name
+from s2distill.data.record_folder import write_tfds_metadata
+from s2distill.data.record_serializer import RecordSerializer
 from s2distill.data.schema import SPLITS
 from s2distill.data.schema import RecordSpec
-from s2distill.data.schema import make_features
 from s2distill.errors import RecordError
 
 
@@ -60,8 +59,7 @@ class RecordWriter:
         self._split_rule = split_rule
         self._records_per_shard = records_per_shard
         self._folder = atomic_directory(directory, overwrite=overwrite)
-        self._features = make_features(spec)
-        self._serializer = _make_serializer(self._features)
+        self._serializer = RecordSerializer(spec)
         self._lengths: dict[str, list[int]] = collections.defaultdict(list)
         self._open: dict[str, Any] = {}
         self._keys: set[str] = set()
@@ -84,19 +82,7 @@ class RecordWriter:
             do not fit it.
         """
         self._check(split, example)
-        try:
-            serialized = self._serialize(example)
-        except (
-            KeyError,
-            ValueError,
-            AssertionError,
-            TypeError,
-            RuntimeError,  # what TFDS makes of a KeyError
-        ) as error:
-            raise RecordError(
-                f"record {example['key']} does not fit the schema: "
-                f"{' '.join(str(error).split())}"
-            ) from error
+        serialized = self._serializer.serialize(example)
         with _disk_errors():
             self._file(split).write(serialized)
         self._lengths[split][-1] += 1
@@ -138,23 +124,6 @@ class RecordWriter:
         if example["key"] in self._keys:
             raise RecordError(f"key {example['key']} was written before")
         self._keys.add(example["key"])
-        for name in ("product_level", "quantification_dn", "offset_dn"):
-            if example["meta"][name] != getattr(self._spec, name):
-                raise RecordError(
-                    f"record {example['key']} has {name} "
-                    f"{example['meta'][name]}, the others "
-                    f"{getattr(self._spec, name)}: levels are never mixed"
-                )
-
-    def _serialize(self, example: dict[str, Any]) -> bytes:
-        """As `FeaturesDict.serialize_example`, with the keys in order.
-
-        Without `deterministic` the order of a protocol buffer's map, and so
-        the bytes of the file, differ from process to process.
-        """
-        encoded = self._features.encode_example(example)
-        record = self._serializer.get_tf_example(encoded)
-        return record.SerializeToString(deterministic=True)
 
     def _file(self, split: str) -> Any:
         """The open file of a split; a new one when the last is full."""
@@ -176,7 +145,7 @@ class RecordWriter:
                 f"{json.dumps(self.dropped) if self._dropped else 'none'}"
             )
         shards = self._name_shards()
-        self._write_tfds_metadata(shards)
+        write_tfds_metadata(self._path, self._serializer.features, shards)
         manifest = Manifest(
             spec=self._spec,
             shards=tuple(shards),
@@ -192,10 +161,7 @@ class RecordWriter:
         for split in SPLITS:
             lengths = self._lengths.get(split, [])
             for index, length in enumerate(lengths):
-                name = (
-                    f"{DATASET_NAME}-{split}.tfrecord-"
-                    f"{index:05d}-of-{len(lengths):05d}"
-                )
+                name = shard_name(split, index, len(lengths))
                 path = (self._path / f"{split}-{index}").rename(
                     self._path / name
                 )
@@ -208,40 +174,6 @@ class RecordWriter:
                     )
                 )
         return shards
-
-    def _write_tfds_metadata(self, shards: list[Shard]) -> None:
-        import tensorflow_datasets as tfds
-
-        template = tfds.core.ShardedFileTemplate(
-            data_dir=pathlib.Path(self._path),
-            dataset_name=DATASET_NAME,
-            filetype_suffix="tfrecord",
-        )
-        splits = [
-            tfds.core.SplitInfo(
-                name=split,
-                shard_lengths=self._lengths[split],
-                num_bytes=sum(s.bytes for s in shards if s.split == split),
-                filename_template=template.replace(split=split),
-            )
-            for split in SPLITS
-            if self._lengths.get(split)
-        ]
-        tfds.folder_dataset.write_metadata(
-            data_dir=self._path,
-            features=self._features,
-            split_infos=splits,
-            version=SCHEMA_VERSION,
-            description="Sentinel-2 stacks paired with 50 cm images and "
-            "labels; see records.json and s2distill/data/schema.py.",
-            check_data=False,  # the writer serialized by this very schema
-        )
-
-
-def _make_serializer(features: Any) -> Any:
-    from tensorflow_datasets.core import example_serializer
-
-    return example_serializer.ExampleSerializer(features.get_serialized_info())
 
 
 @contextlib.contextmanager
