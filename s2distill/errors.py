@@ -40,6 +40,18 @@ class RecordError(S2DistillError):
     """A record file is cut, of another schema version, or lacks a field."""
 
 
+class PlaceError(S2DistillError):
+    """A file of places is no such file, or a region gives no place."""
+
+
+class EarthEngineError(S2DistillError):
+    """Earth Engine cannot be reached, or refuses."""
+
+
+class AnswerError(EarthEngineError):
+    """An answer of Earth Engine is not the one that was asked for."""
+
+
 class SplitError(S2DistillError):
     """Two splits touch on the ground, or a split is empty."""
 

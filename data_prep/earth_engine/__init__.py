@@ -1,0 +1,1 @@
+"""Places and recipes to answers of Earth Engine, and answers to records."""

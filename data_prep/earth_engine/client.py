@@ -1,0 +1,277 @@
+"""The only module that logs in to Earth Engine, and how it asks for pixels.
+
+The `ee` client is used as it comes: it builds and encodes graphs, signs and
+sends requests. Retries are ours, because its own are neither counted nor
+spread over time, and because only we know which place a request was for.
+"""
+
+import dataclasses
+import io
+import random
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+import ee
+import google.auth
+import google.auth.credentials
+import google.auth.exceptions
+import numpy as np
+from absl import logging
+from google.oauth2 import service_account
+
+from data_prep.earth_engine.client_config import ClientConfig
+from data_prep.earth_engine.client_config import check_client_config
+from data_prep.earth_engine.counters import Counters
+from data_prep.earth_engine.faults import Fault
+from data_prep.earth_engine.faults import Verdict
+from data_prep.earth_engine.faults import read_fault
+from data_prep.earth_engine.faults import wait_s
+from data_prep.earth_engine.fetch import TooLargeError
+from data_prep.earth_engine.guard import check_place
+from data_prep.earth_engine.pace import Pace
+from data_prep.earth_engine.transport import PooledTransport
+from s2distill.errors import AnswerError
+from s2distill.errors import EarthEngineError
+from s2distill.geo.grid import Grid
+
+_SCOPES = (
+    "https://www.googleapis.com/auth/earthengine",
+    "https://www.googleapis.com/auth/cloud-platform",
+)
+
+
+class GivenUpError(EarthEngineError):
+    """A request that cannot be answered; others can."""
+
+
+class StoppedError(EarthEngineError):
+    """No request can be answered: credentials, permission, no service."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PixelRequest:
+    """What is asked for in one request; immutable, so safe in any thread.
+
+    Attributes:
+      expression: What `ee.data.computePixels` encodes.
+      grid: Where.
+      bands: Which, in order; the guard bands among them.
+    """
+
+    expression: Any
+    grid: Grid
+    bands: tuple[str, ...]
+
+    def to_parameters(self) -> dict[str, Any]:
+        """New dictionaries at each call: the client changes what it gets."""
+        a, b, c, d, e, f = self.grid.transform
+        return {
+            "expression": self.expression,
+            "fileFormat": "NPY",
+            "bandIds": list(self.bands),
+            "grid": {
+                "crsCode": self.grid.crs,
+                "dimensions": {
+                    "width": self.grid.width,
+                    "height": self.grid.height,
+                },
+                "affineTransform": {
+                    "scaleX": a,
+                    "shearX": b,
+                    "translateX": c,
+                    "shearY": d,
+                    "scaleY": e,
+                    "translateY": f,
+                },
+            },
+        }
+
+
+class Client:
+    """Asks for pixels again and again until they are there, or never will be.
+
+    Safe for threads; not picklable: each process connects for itself.
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        workers: int = 1,
+        counters: Counters | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        seed: int | None = None,
+    ) -> None:
+        """Logs in.
+
+        Args:
+          config: How.
+          workers: Processes that share the quota.
+          counters: Where to count; new ones by default.
+          sleep: Called with seconds.
+          seed: Of the waiting times; None draws one, as processes must differ.
+
+        Raises:
+          EarthEngineError: It cannot be reached, or does not let us in.
+        """
+        self.counters = counters or Counters()
+        self.threads = max(1, config.requests_in_flight // workers)
+        self._max_tries = config.max_tries
+        self._sleep = sleep
+        self._draw = random.Random(seed)
+        self._pace = Pace(config.requests_per_s / workers)
+        self._in_flight = threading.BoundedSemaphore(self.threads)
+        connect(config, connections=self.threads)
+
+    def compute_pixels(self, request: PixelRequest) -> np.ndarray:
+        """The pixels of a request, [H, W] structured by band.
+
+        Raises:
+          TooLargeError: Ask for less.
+          GivenUpError: The service refuses this request for good, or
+            `max_tries` tries failed.
+          StoppedError: It refuses all requests.
+        """
+        return self.persist(lambda: self._ask(request))
+
+    def persist(self, ask: Callable[[], Any]) -> Any:
+        """What `ask` returns; called again as long as that may help."""
+        for tries in range(1, self._max_tries + 1):
+            try:
+                with self._in_flight:
+                    self._pace.wait()
+                    self.counters.add("requests")
+                    return ask()
+            except (
+                ee.EEException,
+                google.auth.exceptions.GoogleAuthError,
+                OSError,
+                AnswerError,
+            ) as error:
+                fault = _read_any_fault(error)
+                if fault.verdict is not Verdict.RETRY:
+                    raise _as_error(fault) from error
+                if tries == self._max_tries:
+                    raise GivenUpError(
+                        f"{fault.reason} (after {tries} tries)"
+                    ) from error
+            seconds = wait_s(tries, fault, self._draw)
+            self.counters.add("retried")
+            self.counters.add("asleep_s", seconds)
+            logging.log_every_n_seconds(
+                logging.INFO, "asking again: %s", 10, fault.reason
+            )
+            self._sleep(seconds)
+        raise AssertionError("max_tries is above 0")
+
+    def _ask(self, request: PixelRequest) -> np.ndarray:
+        body = ee.data.computePixels(request.to_parameters())
+        self.counters.add("bytes", len(body))
+        answer = read_answer(body, request)
+        check_place(answer, request.grid)
+        return answer
+
+
+def connect(config: ClientConfig, *, connections: int = 10) -> None:
+    """Logs in, once for a process.
+
+    Raises:
+      ConfigError: Flags that make no sense.
+      EarthEngineError: It cannot be reached, or does not let us in.
+    """
+    check_client_config(config)
+    credentials = _find_credentials(config)
+    try:
+        ee.Initialize(
+            credentials,
+            url=config.ee_url,
+            project=config.ee_project,
+            http_transport=PooledTransport(
+                connections=connections, timeout_s=config.request_timeout_s
+            ),
+        )
+    except (
+        ee.EEException,
+        google.auth.exceptions.GoogleAuthError,
+        OSError,
+    ) as error:
+        raise EarthEngineError(
+            f"Earth Engine at {config.ee_url} does not let project "
+            f"{config.ee_project} in: {read_fault(error).reason}; check the "
+            "project, that it is registered for Earth Engine, and the "
+            "credentials (`earthengine authenticate`)"
+        ) from error
+    # Each try of ours is one request.
+    ee.data.setMaxRetries(0)
+
+
+def read_answer(body: bytes, request: PixelRequest) -> np.ndarray:
+    """The array of an NPY answer, checked against the request.
+
+    Raises:
+      AnswerError: Cut, or of another size, or without some band.
+    """
+    try:
+        answer = np.load(io.BytesIO(body), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise AnswerError(
+            f"an answer of {len(body)} bytes is no whole NPY file: {error}"
+        ) from error
+    wanted = (request.grid.height, request.grid.width)
+    if answer.shape != wanted:
+        raise AnswerError(f"asked for {wanted} px, got {answer.shape}")
+    missing = set(request.bands) - set(answer.dtype.names or ())
+    if missing:
+        raise AnswerError(
+            f"asked for {len(request.bands)} bands, "
+            f"{_join(sorted(missing))} did not come"
+        )
+    return answer
+
+
+def _find_credentials(
+    config: ClientConfig,
+) -> google.auth.credentials.Credentials:
+    try:
+        if config.ee_credentials == "anonymous":
+            return google.auth.credentials.AnonymousCredentials()
+        if config.ee_credentials == "service_account":
+            return service_account.Credentials.from_service_account_file(
+                config.ee_key_file, scopes=_SCOPES
+            )
+        credentials, _ = google.auth.default(scopes=_SCOPES)
+    except google.auth.exceptions.GoogleAuthError as error:
+        raise EarthEngineError(
+            "no application default credentials: run `gcloud auth "
+            "application-default login --scopes="
+            f"{','.join(_SCOPES)}`, or give --ee_credentials=service_account "
+            "and --ee_key_file"
+        ) from error
+    except (OSError, ValueError) as error:
+        # Never the content: only that it could not be used.
+        raise EarthEngineError(
+            f"--ee_key_file={config.ee_key_file} is no readable key of a "
+            f"service account ({type(error).__name__})"
+        ) from None
+    return credentials
+
+
+def _read_any_fault(error: Exception) -> Fault:
+    if isinstance(error, google.auth.exceptions.TransportError):
+        return Fault(Verdict.RETRY, f"while signing in: {error}")
+    if isinstance(error, google.auth.exceptions.GoogleAuthError):
+        return Fault(Verdict.STOP, f"credentials: {error}")
+    return read_fault(error)
+
+
+def _as_error(fault: Fault) -> EarthEngineError:
+    kinds = {Verdict.SPLIT: TooLargeError, Verdict.STOP: StoppedError}
+    return kinds.get(fault.verdict, GivenUpError)(fault.reason)
+
+
+def _join(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -1,0 +1,181 @@
+"""One layer of one place, in as many requests as it takes."""
+
+import itertools
+from collections.abc import Callable
+from collections.abc import Iterator
+
+import numpy as np
+
+from data_prep.earth_engine.layers import GUARD_BANDS
+from data_prep.earth_engine.layers import Layer
+from s2distill.errors import AnswerError
+from s2distill.errors import EarthEngineError
+from s2distill.geo.grid import Grid
+
+# computePixels, Earth Engine REST reference.
+LIMIT_BYTES = 48 * 2**20
+LIMIT_BANDS = 1024
+
+
+class TooLargeError(EarthEngineError):
+    """The service wants to be asked for less at a time."""
+
+
+# (grid, bands with the guard) -> [H, W] structured answer.
+Ask = Callable[[Grid, tuple[str, ...]], np.ndarray]
+
+
+def layer_grid(grid: Grid, layer: Layer) -> Grid:
+    """The grid of a layer over a grid of 10 m."""
+    return grid.refined(layer.factor)
+
+
+def plan_requests(
+    layer: Layer, grid: Grid, *, limit_bytes: int = LIMIT_BYTES
+) -> list[tuple[tuple[int, int, int, int], tuple[str, ...]]]:
+    """Cuts a layer so that every answer is small enough.
+
+    By bands first: one graph for the same ground has to be computed in any
+    case. Then by ground, into windows of near equal size.
+
+    Args:
+      layer: What is asked for.
+      grid: Of the layer.
+      limit_bytes: Of one answer.
+
+    Returns:
+      ((row, col, height, width), bands) of each request, bands without the
+      guard.
+    """
+    bands = [b for b in layer.bands if b not in GUARD_BANDS]
+    groups = -(-len(bands) // (LIMIT_BANDS - len(GUARD_BANDS)))
+    pixels = grid.height * grid.width
+    # Bands alone may do it, while a group is still wider than its guard.
+    while (
+        groups < len(bands)
+        and _request_bytes(layer, bands, groups) * pixels > limit_bytes
+        and len(bands) / groups > 32
+    ):
+        groups += 1
+    cuts = 1
+    while (
+        _request_bytes(layer, bands, groups)
+        * -(-grid.height // cuts)
+        * -(-grid.width // cuts)
+        > limit_bytes
+    ):
+        cuts += 1
+    return [
+        (window, group)
+        for window in _cut_windows(grid, cuts)
+        for group in _cut_bands(bands, groups)
+    ]
+
+
+def fetch_layer(layer: Layer, grid: Grid, ask: Ask) -> np.ndarray:
+    """Asks for a layer; in ever smaller pieces where the service wants so.
+
+    Args:
+      layer: What is asked for.
+      grid: Of the layer.
+      ask: Asks once; raises TooLargeError if less must be asked for.
+
+    Returns:
+      [H, W] structured: the bands of the layer with their types, the guard
+      among them.
+
+    Raises:
+      TooLargeError: One band of one pixel is too large.
+      AnswerError: A number does not fit the type of its band.
+    """
+    whole = np.empty(
+        (grid.height, grid.width),
+        [(name, kind) for name, kind in layer.types.items()],
+    )
+    for (row, col, height, width), bands in plan_requests(layer, grid):
+        window = grid.cropped(row, col, height, width)
+        for piece, (top, left), answer in _ask_pieces(ask, window, bands):
+            rows = slice(row + top, row + top + answer.shape[0])
+            cols = slice(col + left, col + left + answer.shape[1])
+            for band in (*piece, *GUARD_BANDS):
+                whole[band][rows, cols] = _cast(
+                    answer[band], layer.types[band], band
+                )
+    return whole
+
+
+def _ask_pieces(
+    ask: Ask, grid: Grid, bands: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], tuple[int, int], np.ndarray]]:
+    """Bands, (row, col) within `grid`, and answer of each piece."""
+    try:
+        answer = ask(grid, (*bands, *GUARD_BANDS))
+    except TooLargeError:
+        if len(bands) > 1:
+            half = len(bands) // 2
+            for part in (bands[:half], bands[half:]):
+                yield from _ask_pieces(ask, grid, part)
+            return
+        if grid.height * grid.width == 1:
+            raise
+        for row, col, height, width in _halve(grid):
+            window = grid.cropped(row, col, height, width)
+            for part, (top, left), found in _ask_pieces(ask, window, bands):
+                yield part, (row + top, col + left), found
+        return
+    yield bands, (0, 0), answer
+
+
+def _halve(grid: Grid) -> list[tuple[int, int, int, int]]:
+    if grid.height >= grid.width:
+        half = grid.height // 2
+        return [
+            (0, 0, half, grid.width),
+            (half, 0, grid.height - half, grid.width),
+        ]
+    half = grid.width // 2
+    return [
+        (0, 0, grid.height, half),
+        (0, half, grid.height, grid.width - half),
+    ]
+
+
+def _cast(values: np.ndarray, kind: str, band: str) -> np.ndarray:
+    """Values as the type of the layer; nothing may be lost."""
+    if np.can_cast(values.dtype, kind):
+        return values
+    cast = values.astype(kind)
+    if not np.array_equal(cast, values):
+        raise AnswerError(
+            f"band {band} came as {values.dtype} with values from "
+            f"{values.min()} to {values.max()}, which {kind} does not hold"
+        )
+    return cast
+
+
+def _request_bytes(layer: Layer, bands: list[str], groups: int) -> int:
+    """Bytes of a pixel of the largest group, its guard included."""
+    sizes = {
+        name: np.dtype(kind).itemsize for name, kind in layer.types.items()
+    }
+    guard = sum(sizes[name] for name in GUARD_BANDS)
+    return guard + max(
+        sum(sizes[name] for name in group)
+        for group in _cut_bands(bands, groups)
+    )
+
+
+def _cut_bands(bands: list[str], groups: int) -> list[tuple[str, ...]]:
+    edges = [len(bands) * n // groups for n in range(groups + 1)]
+    return [tuple(bands[a:b]) for a, b in itertools.pairwise(edges)]
+
+
+def _cut_windows(grid: Grid, cuts: int) -> list[tuple[int, int, int, int]]:
+    rows = [grid.height * n // cuts for n in range(cuts + 1)]
+    cols = [grid.width * n // cuts for n in range(cuts + 1)]
+    return [
+        (row, col, bottom - row, right - col)
+        for row, bottom in itertools.pairwise(rows)
+        for col, right in itertools.pairwise(cols)
+        if bottom > row and right > col
+    ]
