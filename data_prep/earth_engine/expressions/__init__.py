@@ -1,0 +1,1 @@
+"""What Earth Engine is to compute for a place, as its own client says it."""
