@@ -46,6 +46,14 @@ def flag(
     return dataclasses.field(default=default, metadata={"help": help})
 
 
+def rest_arguments(*, help: str) -> Any:
+    """A field for what stands after `--`, handed on to another library.
+
+    Its type is a tuple of str. It is no flag, so a flagfile cannot hold it.
+    """
+    return dataclasses.field(default=(), metadata={"help": help, "rest": True})
+
+
 def parse_config(
     config_class: type, argv: Sequence[str], description: str = ""
 ) -> Any:
@@ -69,11 +77,12 @@ def parse_config(
       SystemExit: With 0, after printing help.
     """
     flag_values = _make_flag_values(config_class)
-    if any(a.lstrip("-") in ("help", "h", "helpfull") for a in argv[1:]):
+    own, after = _cut_at_dashes(argv)
+    if any(a.lstrip("-") in ("help", "h", "helpfull") for a in own[1:]):
         sys.stdout.write(_help_text(config_class, description))
         raise SystemExit(0)
     try:
-        rest = flag_values(list(argv))
+        rest = flag_values(own)
     except flags.Error as error:
         raise ConfigError(f"{error}; --help lists every flag") from error
     if len(rest) > 1:
@@ -82,6 +91,7 @@ def parse_config(
             f"--name=value (in a flagfile, one on each line)"
         )
     values = {f.name: flag_values[f.name].value for f in _fields(config_class)}
+    values.update(_place_rest(config_class, after))
     for field in _fields(config_class):
         if values[field.name] is None and _is_required(field):
             raise ConfigError(f"--{field.name} is required; --help explains it")
@@ -118,6 +128,11 @@ def _quieten_libraries() -> None:
     # GDAL warns of odd tags at each opening of a file, hundreds of times in a
     # map; its errors are raised.
     standard_logging.getLogger("rasterio").setLevel(standard_logging.ERROR)
+    # Beam tells of every stage, and of Google Cloud clients nobody asked for.
+    standard_logging.getLogger("apache_beam").setLevel(standard_logging.WARNING)
+    standard_logging.getLogger("apache_beam.io.gcp").setLevel(
+        standard_logging.ERROR
+    )
 
 
 def to_flag_lines(config: Any) -> list[str]:
@@ -174,8 +189,37 @@ def _read_commit() -> str:
     return answer.stdout.strip() or "unknown"
 
 
-def _fields(config_class: type) -> tuple[dataclasses.Field, ...]:
-    return dataclasses.fields(config_class)
+def _fields(config_class: type) -> list[dataclasses.Field]:
+    """Those that are flags."""
+    return [
+        field
+        for field in dataclasses.fields(config_class)
+        if not field.metadata.get("rest")
+    ]
+
+
+def _cut_at_dashes(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Arguments before and after a lone `--`."""
+    arguments = list(argv)
+    if "--" not in arguments:
+        return arguments, []
+    cut = arguments.index("--")
+    return arguments[:cut], arguments[cut + 1 :]
+
+
+def _place_rest(
+    config_class: type, after: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """What stood after `--` by the field that takes it."""
+    for field in dataclasses.fields(config_class):
+        if field.metadata.get("rest"):
+            return {field.name: tuple(after)}
+    if after:
+        raise ConfigError(
+            f"unexpected argument {after[0]!r} after --: this program hands "
+            "nothing on to another"
+        )
+    return {}
 
 
 def _is_required(field: dataclasses.Field) -> bool:
@@ -249,6 +293,12 @@ def _help_text(config_class: type, description: str) -> str:
         parts.append(
             flags.text_wrap(field.metadata["help"], _WIDTH, "      ", "      ")
         )
+    for field in dataclasses.fields(config_class):
+        if field.metadata.get("rest"):
+            parts.append("  --  (all arguments after it)")
+            parts.append(
+                flags.text_wrap(field.metadata["help"], _WIDTH, "      ")
+            )
     parts.append("  --flagfile  (file)")
     parts.append("      A file of flags, one a line; later flags win.")
     return "\n".join(parts) + "\n"

@@ -10,13 +10,16 @@ grow slow with a million files in one folder.
 """
 
 import hashlib
-import io
 import os
 import pathlib
 import uuid
 
 import numpy as np
 
+from data_prep.earth_engine.file_text import is_remote
+from data_prep.earth_engine.file_text import read_bytes
+from data_prep.earth_engine.npy import read_npy
+from data_prep.earth_engine.npy import write_npy
 from s2distill.errors import AnswerError
 
 _SUFFIX = ".npy"
@@ -31,13 +34,12 @@ class AnswerStore:
 
     def put(self, layer: str, key: str, answer: np.ndarray) -> None:
         """Keeps an answer, [H, W] structured by band."""
-        file = io.BytesIO()
-        np.save(file, answer, allow_pickle=False)
+        content = write_npy(answer)
         path = self._path(layer, key)
-        if _is_remote(path):
-            _write_object(path, file.getvalue())
+        if is_remote(path):
+            _write_object(path, content)
         else:
-            _write_file(pathlib.Path(path), file.getbuffer())
+            _write_file(pathlib.Path(path), content)
 
     def get(self, layer: str, key: str) -> np.ndarray:
         """The answer that was put there.
@@ -47,16 +49,25 @@ class AnswerStore:
         """
         path = self._path(layer, key)
         try:
-            return np.load(io.BytesIO(_read(path)), allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+            return read_npy(read_bytes(path))
+        except (OSError, ValueError) as error:
             raise AnswerError(
                 f"{path} cannot be read: {error}; remove it and run again"
             ) from error
 
+    def has(self, layer: str, key: str) -> bool:
+        """True where the answer is there."""
+        path = self._path(layer, key)
+        if not is_remote(path):
+            return os.path.exists(path)
+        import tensorflow as tf
+
+        return tf.io.gfile.exists(path)
+
     def keys(self, layer: str) -> set[str]:
         """Keys of all places whose answer is there; one listing."""
         pattern = os.path.join(self.directory, layer, "*", f"*{_SUFFIX}")
-        if _is_remote(self.directory):
+        if is_remote(self.directory):
             import tensorflow as tf
 
             paths = tf.io.gfile.glob(pattern)
@@ -77,23 +88,7 @@ class AnswerStore:
         return os.path.join(self.directory, layer, shelf, key + _SUFFIX)
 
 
-def _is_remote(path: str) -> bool:
-    return "://" in path
-
-
-def _read(path: str) -> bytes:
-    if not _is_remote(path):
-        return pathlib.Path(path).read_bytes()
-    import tensorflow as tf
-
-    try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            return file.read()
-    except tf.errors.OpError as error:
-        raise OSError(error.message) from error
-
-
-def _write_file(path: pathlib.Path, content: memoryview) -> None:
+def _write_file(path: pathlib.Path, content: bytes) -> None:
     """Under another name first, then renamed: whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")

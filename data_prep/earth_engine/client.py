@@ -6,7 +6,6 @@ spread over time, and because only we know which place a request was for.
 """
 
 import dataclasses
-import io
 import random
 import threading
 import time
@@ -31,6 +30,7 @@ from data_prep.earth_engine.faults import read_fault
 from data_prep.earth_engine.faults import wait_s
 from data_prep.earth_engine.fetch import TooLargeError
 from data_prep.earth_engine.guard import check_place
+from data_prep.earth_engine.npy import read_npy
 from data_prep.earth_engine.pace import Pace
 from data_prep.earth_engine.transport import PooledTransport
 from s2distill.errors import AnswerError
@@ -215,8 +215,8 @@ def read_answer(body: bytes, request: PixelRequest) -> np.ndarray:
       AnswerError: Cut, or of another size, or without some band.
     """
     try:
-        answer = np.load(io.BytesIO(body), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        answer = read_npy(body)
+    except ValueError as error:
         raise AnswerError(
             f"an answer of {len(body)} bytes is no whole NPY file: {error}"
         ) from error

@@ -2,6 +2,11 @@
 
 import dataclasses
 
+# Reasons of places without an answer; `detail` says the rest.
+REFUSED = "Earth Engine refuses it"
+TOO_LARGE = "too large for one request"
+WRONG_ANSWER = "the answer does not fit"
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:

@@ -1,0 +1,123 @@
+r"""Makes records of places by asking Earth Engine for their pixels.
+
+python -m data_prep.earth_engine.export --flagfile=configs/naip_export.flags \
+    --places=places.geojson --output=records/area --ee_project=my-project
+
+Runs on Apache Beam: on this machine, or with Beam's options after `--` on
+Dataflow. `--dry_run` prints places, requests, bytes and time, and asks for
+nothing. Answers are kept in OUTPUT.work until the records are written: a run
+that was stopped goes on from there. Each answer is checked to show its own
+place. Places without a record are counted by reason, and listed in
+OUTPUT.work/dead_letter.jsonl.
+"""
+
+import sys
+from typing import TYPE_CHECKING
+
+from data_prep.earth_engine.export_config import ExportConfig
+from data_prep.earth_engine.export_config import check_export_config
+from s2distill.errors import ConfigError
+from s2distill.flag_config import run_program
+
+if TYPE_CHECKING:
+    from data_prep.earth_engine.place import Place
+    from data_prep.earth_engine.planner import Plan
+
+
+def run(config: ExportConfig) -> None:
+    """Writes the record folder, or prints the plan."""
+    from data_prep.earth_engine.pipeline import list_wanted
+    from data_prep.earth_engine.places import read_places
+    from data_prep.earth_engine.planner import format_plan
+
+    check_export_config(config)
+    wanted, _ = list_wanted(read_places(config.places).places, config)
+    _check_wanted(config, wanted)
+    sys.stdout.write(format_plan(_plan(config, wanted), config))
+    if not config.dry_run:
+        _export(config)
+
+
+def _plan(config: ExportConfig, wanted: list["Place"]) -> "Plan":
+    from data_prep.earth_engine.layers import make_layers
+    from data_prep.earth_engine.planner import make_plan
+    from data_prep.earth_engine.record_run import open_answers
+
+    layers = make_layers(config)
+    store = open_answers(config)
+    kept = {place.key for place in wanted}
+    for layer in layers:
+        kept &= store.keys(layer.name)
+    return make_plan(
+        wanted,
+        layers,
+        kept=len(kept),
+        records_per_shard=config.records_per_shard,
+        requests_in_flight=config.requests_in_flight,
+        requests_per_s=config.requests_per_s,
+        answer_s=config.assumed_answer_s,
+    )
+
+
+def _export(config: ExportConfig) -> None:
+    import apache_beam as beam
+
+    from data_prep.earth_engine.beam_run import count_workers
+    from data_prep.earth_engine.beam_run import make_options
+    from data_prep.earth_engine.client import connect
+    from data_prep.earth_engine.fetch_places import FetchPlaces
+    from data_prep.earth_engine.fetch_places import FetchSettings
+    from data_prep.earth_engine.layers import make_layers
+    from data_prep.earth_engine.prepared import prepare_layer
+    from data_prep.earth_engine.record_run import check_output
+    from data_prep.earth_engine.record_run import make_record_folder
+    from data_prep.earth_engine.record_run import open_answers
+
+    check_output(config)
+    options = make_options(
+        config.beam_args,
+        paths=(config.places, config.output, config.work_folder),
+    )
+    # Here first: wrong credentials show at once, in one line.
+    connect(config)
+    settings = FetchSettings(
+        client=config,
+        layers=tuple(
+            (layer, prepare_layer(config, layer))
+            for layer in make_layers(config)
+        ),
+        answers=open_answers(config).directory,
+        date=config.date,
+        workers=count_workers(options),
+    )
+    make_record_folder(
+        config,
+        config,
+        beam.ParDo(FetchPlaces(settings)),
+        options,
+        program="data_prep.earth_engine.export",
+    )
+
+
+def _check_wanted(config: ExportConfig, wanted: list["Place"]) -> None:
+    if not wanted:
+        raise ConfigError(
+            f"{config.places} has no place to ask for: all are held out, and "
+            "there are no labels to score them by; sample places for train"
+        )
+    undated = [place.key for place in wanted if not place.date]
+    if undated and not config.date:
+        raise ConfigError(
+            f"{len(undated)} places of {config.places} have no date (the "
+            f"first: {undated[0]}); give --date=YYYY-MM-DD, or sample places "
+            "with --date"
+        )
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    run_program(run, ExportConfig, __doc__)
+
+
+if __name__ == "__main__":
+    main()

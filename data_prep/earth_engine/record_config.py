@@ -1,0 +1,60 @@
+"""The flags of every program here that writes records."""
+
+import dataclasses
+import datetime
+
+from s2distill.errors import ConfigError
+from s2distill.flag_config import flag
+from s2distill.flag_config import rest_arguments
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecordsConfig:
+    """Flags of every program here that writes records."""
+
+    places: str = flag(
+        help="Places file of data_prep.earth_engine.sample_places."
+    )
+    output: str = flag(help="Record folder to write, local or gs://.")
+    workdir: str = flag(
+        "",
+        help="Folder of answers, dead letters and summary, local or gs://; "
+        "the run goes on from it after a stop. Default: OUTPUT.work.",
+    )
+    date: str = flag(
+        "", help="YYYY-MM-DD of places that have no date of their own."
+    )
+    records_per_shard: int = flag(64, help="At most so many in a file.")
+    keep_answers: bool = flag(
+        False,
+        help="Keep the answers when the records are written, to make other "
+        "records of them.",
+    )
+    overwrite: bool = flag(False, help="Replace a record folder that exists.")
+    beam_args: tuple[str, ...] = rest_arguments(
+        help="Options of Apache Beam: by default its local runner in one "
+        "process; -- --direct_num_workers=2 --direct_running_mode="
+        "multi_processing for two; -- --runner=DataflowRunner "
+        "--project=... --region=... --temp_location=gs://... "
+        "--setup_file=./setup.py for Dataflow."
+    )
+
+    @property
+    def work_folder(self) -> str:
+        """Where answers, dead letters and summary lie."""
+        return self.workdir or f"{self.output.rstrip('/')}.work"
+
+
+def check_records_config(config: RecordsConfig) -> None:
+    """Raises ConfigError at flags that make no sense."""
+    if config.records_per_shard < 1:
+        raise ConfigError(
+            f"--records_per_shard={config.records_per_shard} must be at least 1"
+        )
+    try:
+        if config.date:
+            datetime.date.fromisoformat(config.date)
+    except ValueError as error:
+        raise ConfigError(
+            f"--date={config.date} is no date YYYY-MM-DD: {error}"
+        ) from error
