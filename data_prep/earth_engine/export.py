@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from data_prep.earth_engine.export_config import ExportConfig
 from data_prep.earth_engine.export_config import check_export_config
-from s2distill.errors import ConfigError
 from s2distill.flag_config import run_program
 
 if TYPE_CHECKING:
@@ -26,13 +25,11 @@ if TYPE_CHECKING:
 
 def run(config: ExportConfig) -> None:
     """Writes the record folder, or prints the plan."""
-    from data_prep.earth_engine.pipeline import list_wanted
-    from data_prep.earth_engine.places import read_places
     from data_prep.earth_engine.planner import format_plan
+    from data_prep.earth_engine.wanted_places import read_wanted
 
     check_export_config(config)
-    wanted, _ = list_wanted(read_places(config.places).places, config)
-    _check_wanted(config, wanted)
+    wanted = read_wanted(config.places, config, config.date)
     sys.stdout.write(format_plan(_plan(config, wanted), config))
     if not config.dry_run:
         _export(config)
@@ -97,21 +94,6 @@ def _export(config: ExportConfig) -> None:
         options,
         program="data_prep.earth_engine.export",
     )
-
-
-def _check_wanted(config: ExportConfig, wanted: list["Place"]) -> None:
-    if not wanted:
-        raise ConfigError(
-            f"{config.places} has no place to ask for: all are held out, and "
-            "there are no labels to score them by; sample places for train"
-        )
-    undated = [place.key for place in wanted if not place.date]
-    if undated and not config.date:
-        raise ConfigError(
-            f"{len(undated)} places of {config.places} have no date (the "
-            f"first: {undated[0]}); give --date=YYYY-MM-DD, or sample places "
-            "with --date"
-        )
 
 
 def main() -> None:

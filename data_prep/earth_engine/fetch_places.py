@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import dataclasses
-import datetime
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -23,10 +22,10 @@ from data_prep.earth_engine.outcome import TOO_LARGE
 from data_prep.earth_engine.outcome import WRONG_ANSWER
 from data_prep.earth_engine.outcome import Outcome
 from data_prep.earth_engine.place import Place
+from data_prep.earth_engine.place_time import to_time_utc_ms
 from s2distill.errors import AnswerError
 
-_COUNTERS = "earth_engine"
-_NOON_H = 12
+COUNTERS = "earth_engine"  # namespace of the numbers that workers count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,22 +150,13 @@ class FetchPlaces(beam.DoFn):
             # Beam counts whole numbers: seconds become milliseconds.
             if name.endswith("_s"):
                 name, number = f"{name[:-2]}_ms", number * 1000
-            beam.metrics.Metrics.counter(_COUNTERS, name).inc(round(number))
-
-
-def to_time_utc_ms(date: str) -> int:
-    """Noon of "YYYY-MM-DD", milliseconds since 1970, UTC."""
-    day = datetime.date.fromisoformat(date)
-    moment = datetime.datetime.combine(
-        day, datetime.time(_NOON_H), datetime.UTC
-    )
-    return int(moment.timestamp() * 1000)
+            beam.metrics.Metrics.counter(COUNTERS, name).inc(round(number))
 
 
 def read_counters(result: Any) -> dict[str, int]:
     """Sums of a finished pipeline, by name."""
     found = result.metrics().query(
-        beam.metrics.MetricsFilter().with_namespace(_COUNTERS)
+        beam.metrics.MetricsFilter().with_namespace(COUNTERS)
     )
     return {
         counter.key.metric.name: counter.result for counter in found["counters"]

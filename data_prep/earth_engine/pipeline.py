@@ -29,6 +29,7 @@ from data_prep.earth_engine.record_files import RecordFileReport
 from data_prep.earth_engine.record_files import write_record_file
 from data_prep.earth_engine.shard_plan import ShardNumber
 from data_prep.earth_engine.shard_plan import plan_shards
+from data_prep.earth_engine.wanted_places import list_wanted
 from s2distill.data.manifest import MANIFEST_FILE
 from s2distill.data.manifest import Manifest
 from s2distill.data.record_folder import write_tfds_metadata
@@ -60,17 +61,6 @@ class RecordsPlan:
     workdir: str
     records_per_shard: int
     provenance: dict[str, Any]
-
-
-def list_wanted(
-    places: Iterable[Place], recipe: Recipe
-) -> tuple[list[Place], list[Place]]:
-    """Places to ask for, and those in held-out blocks that nothing scores."""
-    wanted, held_out = [], []
-    for place in places:
-        useful = place.split == "train" or recipe.label_fields
-        (wanted if useful else held_out).append(place)
-    return wanted, held_out
 
 
 class MakeRecords(beam.PTransform):

@@ -25,10 +25,10 @@ from data_prep.earth_engine.pipeline import DEAD_LETTER_FILE
 from data_prep.earth_engine.pipeline import SUMMARY_FILE
 from data_prep.earth_engine.pipeline import MakeRecords
 from data_prep.earth_engine.pipeline import RecordsPlan
-from data_prep.earth_engine.pipeline import list_wanted
 from data_prep.earth_engine.places import read_places
 from data_prep.earth_engine.recipe import Recipe
 from data_prep.earth_engine.record_config import RecordsConfig
+from data_prep.earth_engine.wanted_places import list_wanted
 from s2distill.atomic_write import check_absent
 from s2distill.data.manifest import MANIFEST_FILE
 from s2distill.data.manifest import STATISTICS_FILE
