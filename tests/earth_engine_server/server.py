@@ -15,7 +15,6 @@ import importlib.resources
 import io
 import json
 import random
-import re
 import socket
 import threading
 import time
@@ -137,7 +136,8 @@ class EarthEngineServer:
         document.update(rootUrl=f"{self.url}/", baseUrl=f"{self.url}/")
         return json.dumps(document).encode()
 
-    def make_answer(self, crs, affine, height, width, bands):
+    def make_body(self, crs, affine, height, width, bands):
+        """The NPY file of an answer."""
         shape = (height, width, bands)
         with self.lock:
             known = self.templates.get(shape)
@@ -145,15 +145,21 @@ class EarthEngineServer:
             answer = world.make_answer(
                 crs, affine, *shape, self.settings.frames_missing
             )
+            file = io.BytesIO()
+            np.save(file, answer)
+            body = file.getvalue()
             if self.settings.same_pixels:
-                self.templates[shape] = answer
-            return answer
-        answer = known.copy()
+                head = body[: len(body) - answer.nbytes]
+                with self.lock:
+                    self.templates[shape] = (head, answer)
+            return body
+        head, template = known
+        answer = template.copy()
         guard = [b for b in bands if b in ("longitude", "latitude")]
         fresh = world.make_answer(crs, affine, height, width, guard)
         for band in guard:
             answer[band] = fresh[band]
-        return answer
+        return head + answer.tobytes()
 
     def draw_fault(self):
         with self.lock:
@@ -279,13 +285,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             with self.double.lock:
                 last = self.double.last_place or affine
                 affine, self.double.last_place = last, affine
-        answer = self.double.make_answer(crs, affine, height, width, bands)
-        file = io.BytesIO()
-        np.save(file, answer)
+        body = self.double.make_body(crs, affine, height, width, bands)
         note(fault or 200)
-        self._send(
-            file.getvalue(), "application/octet-stream", fault, settings.stall_s
-        )
+        self._send(body, "application/octet-stream", fault, settings.stall_s)
 
     def _check(self, content, affine, height, width, bands):
         settings = self.double.settings
