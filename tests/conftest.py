@@ -60,7 +60,7 @@ def make_example(spec, key, frames, rng):
     _add_image(example, spec, label, rng)
     _add_labels(example, spec, label, rng)
     if "teacher" in spec.fields:
-        example["teacher"] = _make_teacher(label, rng)
+        example["teacher"] = _make_teacher(spec, label, rng)
     return example
 
 
@@ -100,17 +100,23 @@ def _add_labels(example, spec, label, rng):
     example["label"] = group
 
 
-def _make_teacher(label, rng):
+def _make_teacher(spec, label, rng):
+    from s2distill.data.schema import TEACHER_FEATURES
+
     def plane(high):
         return rng.uniform(0, high, (label, label)).astype(np.float16)
 
-    return {
+    planes = {
         "building_probs": plane(1),
         "road_probs": plane(1),
         "centroid_density": plane(0.02),
         "height_m": plane(40),
-        "valid": (rng.random((label, label)) < 0.95).astype(np.uint8),
     }
+    group = {"valid": (rng.random((label, label)) < 0.95).astype(np.uint8)}
+    for answer in spec.teacher_answers:
+        for name in TEACHER_FEATURES[answer]:
+            group[name] = planes[name]
+    return group
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def test_a_trained_model_is_scored_from_disk(example_records, tmp_path, capsys):
         label_factor=4,
         fields=("building", "road"),
     )
-    keywords = {k: v for k, v in spec.to_json().items() if k != "bands"}
+    keywords = {k: v for k, v in vars(spec).items() if k != "bands"}
     example_records(
         tmp_path / "world", {"test": 2}, bands=spec.bands, **keywords
     )

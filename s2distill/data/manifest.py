@@ -10,6 +10,7 @@ import json
 import os
 from typing import Any
 
+from s2distill.data.schema import READABLE_VERSIONS
 from s2distill.data.schema import SCHEMA_VERSION
 from s2distill.data.schema import RecordSpec
 from s2distill.errors import RecordError
@@ -76,7 +77,7 @@ def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
       directory: Folder of records, local or gs://.
 
     Raises:
-      RecordError: No manifest, another schema version, or a shard that is
+      RecordError: No manifest, an unknown schema version, or a shard that is
         missing or of another size than when it was written.
     """
     import tensorflow as tf
@@ -90,10 +91,11 @@ def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
     with tf.io.gfile.GFile(path) as file:
         content = _parse(file.read(), path)
     version = content.get("schema_version")
-    if version != SCHEMA_VERSION:
+    if version not in READABLE_VERSIONS:
         raise RecordError(
             f"{path} has schema version {version}, this program reads "
-            f"{SCHEMA_VERSION}; write the records again with this version"
+            f"{' and '.join(READABLE_VERSIONS)}; write the records again with "
+            "this version"
         )
     manifest = Manifest(
         spec=RecordSpec.from_json(content["spec"]),

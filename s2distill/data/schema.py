@@ -27,17 +27,21 @@ h, w = tile_px * label_factor; C bands.
     label/centroid_density   [h, w] float16, buildings per pixel   `building`
     label/road               [h, w] uint8               field `road`
     label/height_m           [h, w] float16, NaN = unknown         `height`
-    teacher/building_probs   [h, w] float16             field `teacher`
-    teacher/road_probs       [h, w] float16             field `teacher`
-    teacher/centroid_density [h, w] float16             field `teacher`
-    teacher/height_m         [h, w] float16             field `teacher`
     teacher/valid            [h, w] uint8, 1 = the teacher saw the ground
+    teacher/building_probs   [h, w] float16             answer `building`
+    teacher/centroid_density [h, w] float16             answer `building`
+    teacher/road_probs       [h, w] float16             answer `road`
+    teacher/height_m         [h, w] float16, NaN = unknown       `height`
+
+The field `teacher` holds the answers that the specification names: those of a
+network, or weak labels, which are maps that others made.
 
 Tensors use TFDS encoding "bytes": reading is 5 times faster than with the
 default lists of integers, at three quarters of the size.
 """
 
 import dataclasses
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -51,10 +55,19 @@ from s2distill.errors import RecordError
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
-SCHEMA_VERSION = "1.0.0"
+SCHEMA_VERSION = "1.1.0"
+# 1.0.0 knew no `teacher_answers`: a teacher wrote all of them.
+READABLE_VERSIONS = ("1.0.0", SCHEMA_VERSION)
 DATASET_NAME = "s2distill"
 SPLITS = ("train", "validation", "test")
 OPTIONAL_FIELDS = ("image", "view", "building", "road", "height", "teacher")
+# What a network can be taught: the features a teacher's answer consists of.
+TEACHER_FEATURES = {
+    "building": ("building_probs", "centroid_density"),
+    "road": ("road_probs",),
+    "height": ("height_m",),
+}
+ANSWERS = tuple(TEACHER_FEATURES)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,6 +82,8 @@ class RecordSpec:
       product_level: "L1C" or "L2A".
       quantification_dn: DN per unit reflectance.
       offset_dn: Added to DN before division; 0, or -1000 since baseline 04.00.
+      teacher_answers: Those of `ANSWERS`, in their order, that the field
+        `teacher` holds; () with that field means all.
     """
 
     bands: tuple[str, ...]
@@ -78,6 +93,7 @@ class RecordSpec:
     product_level: ProductLevel = "L2A"
     quantification_dn: float = 10_000.0
     offset_dn: float = 0.0
+    teacher_answers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         parse_band_names(self.bands)
@@ -92,6 +108,22 @@ class RecordSpec:
             raise RecordError(
                 f"tile_px={self.tile_px}, label_factor={self.label_factor}: "
                 "both must be at least 1"
+            )
+        if "teacher" in self.fields and not self.teacher_answers:
+            object.__setattr__(self, "teacher_answers", ANSWERS)
+        self._check_teacher_answers()
+
+    def _check_teacher_answers(self) -> None:
+        shown = ",".join(self.teacher_answers)
+        if self.teacher_answers != in_order(self.teacher_answers):
+            raise RecordError(
+                f"teacher_answers {shown}: give some of {', '.join(ANSWERS)}, "
+                "in this order"
+            )
+        if self.teacher_answers and "teacher" not in self.fields:
+            raise RecordError(
+                f"teacher_answers {shown} of records without the field "
+                "teacher; add the field, or give none"
             )
 
     @property
@@ -109,15 +141,37 @@ class RecordSpec:
         content = dataclasses.asdict(self)
         content["bands"] = list(self.bands)
         content["fields"] = list(self.fields)
+        content["teacher_answers"] = list(self.teacher_answers)
         return content
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "RecordSpec":
-        """The specification that `to_json` wrote."""
+        """The specification that `to_json` wrote, of any readable version."""
         content = dict(content)
         content["bands"] = tuple(content["bands"])
         content["fields"] = tuple(content["fields"])
+        content["teacher_answers"] = tuple(content.get("teacher_answers", ()))
         return cls(**content)
+
+
+def in_order(names: Collection[str]) -> tuple[str, ...]:
+    """Those of `ANSWERS` that are among some names, in their order."""
+    return tuple(answer for answer in ANSWERS if answer in names)
+
+
+def learnable(names: Collection[str]) -> tuple[str, ...]:
+    """Those of `ANSWERS` that can be learnt from records that hold some.
+
+    Height counts on buildings alone, so it is of no use without them.
+
+    Args:
+      names: `fields` for labels, or `teacher_answers`.
+    """
+    return tuple(
+        answer
+        for answer in in_order(names)
+        if answer != "height" or "building" in names
+    )
 
 
 def make_features(spec: RecordSpec) -> "tfds.features.FeaturesDict":
@@ -162,12 +216,10 @@ def make_features(spec: RecordSpec) -> "tfds.features.FeaturesDict":
     if "height" in spec.fields:
         groups["label"]["height_m"] = tensor(plane, np.float16)
     if "teacher" in spec.fields:
-        groups["teacher"] = {
-            "building_probs": tensor(plane, np.float16),
-            "road_probs": tensor(plane, np.float16),
-            "centroid_density": tensor(plane, np.float16),
-            "height_m": tensor(plane, np.float16),
-            "valid": tensor(plane, np.uint8),
+        groups["teacher"] = {"valid": tensor(plane, np.uint8)} | {
+            name: tensor(plane, np.float16)
+            for answer in spec.teacher_answers
+            for name in TEACHER_FEATURES[answer]
         }
     features.update({k: v for k, v in groups.items() if v})
     return tfds.features.FeaturesDict(features)

@@ -31,12 +31,18 @@ def test_a_folder_without_records_is_refused(tmp_path):
         read_manifest(tmp_path)
 
 
-def test_another_schema_version_is_refused(tmp_path, example_records):
+@pytest.mark.parametrize("version", ["0.9.0", "1.2.0", None])
+def test_an_unknown_schema_version_is_refused(
+    tmp_path, example_records, version
+):
     example_records(tmp_path / "r", {"train": 1})
     path = tmp_path / "r" / "records.json"
     content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, "schema_version": "0.9.0"}))
-    with pytest.raises(RecordError, match="version 0.9.0, this .* reads 1.0.0"):
+    path.write_text(json.dumps({**content, "schema_version": version}))
+    with pytest.raises(
+        RecordError,
+        match=f"version {version}, this program reads 1.0.0 and 1.1.0; write",
+    ):
         read_manifest(tmp_path / "r")
 
 

@@ -1,3 +1,4 @@
+import json
 import pathlib
 
 import numpy as np
@@ -5,6 +6,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from s2distill.data.folders import read_records
+from s2distill.data.manifest import read_manifest
 from s2distill.data.records import RecordWriter
 from s2distill.data.schema import OPTIONAL_FIELDS
 from s2distill.data.schema import RecordSpec
@@ -46,16 +49,56 @@ def assert_same(found, written):
 
 
 @pytest.mark.parametrize(
-    "fields", [(), OPTIONAL_FIELDS, ("image", "teacher"), ("road",)]
+    ("fields", "answers"),
+    [
+        ((), ()),
+        (OPTIONAL_FIELDS, ("building", "road", "height")),
+        (("image", "teacher"), ("building",)),
+        (("teacher",), ("building", "height")),
+        (("road",), ()),
+    ],
 )
-def test_tfds_reads_what_was_written(tmp_path, example_records, fields):
+def test_tfds_reads_what_was_written(
+    tmp_path, example_records, fields, answers
+):
     written = example_records(
         tmp_path / "r",
         {"train": 6, "validation": 1, "test": 2},
         fields=fields,
+        teacher_answers=answers,
         frames=(0, 3),
     )
+    check_read_by_tfds(tmp_path / "r", written)
+
+
+def test_a_folder_of_version_1_0_0_is_read_as_ever(tmp_path, example_records):
+    fields = ("image", "teacher")
+    counts = {"train": 3, "validation": 1, "test": 2}
+    written = example_records(tmp_path / "r", counts, fields=fields)
+    spec = read_manifest(tmp_path / "r").spec
+    path = tmp_path / "r" / "records.json"
+    content = json.loads(path.read_text())
+    assert content["schema_version"] == "1.1.0"
+    content["schema_version"] = "1.0.0"
+    del content["spec"]["teacher_answers"]
+    path.write_text(json.dumps(content))
+    path = tmp_path / "r" / "dataset_info.json"
+    path.write_text(path.read_text().replace("1.1.0", "1.0.0"))
+
+    assert read_manifest(tmp_path / "r").spec == spec
+    for old, new in zip(
+        written["train"], read_records(tmp_path / "r", "train"), strict=True
+    ):
+        assert set(new["teacher"]) == set(old["teacher"])
+        for name, values in old["teacher"].items():
+            np.testing.assert_array_equal(new["teacher"][name], values)
     builder = tfds.builder_from_directory(tmp_path / "r")
+    assert str(builder.info.version) == "1.0.0"
+    check_read_by_tfds(tmp_path / "r", written)
+
+
+def check_read_by_tfds(folder, written):
+    builder = tfds.builder_from_directory(folder)
     assert set(builder.info.splits) == {"train", "validation", "test"}
     for split, examples in written.items():
         found = list(tfds.as_numpy(builder.as_dataset(split=split)))
