@@ -10,17 +10,12 @@ from s2distill.data.augment import jitter_image
 from s2distill.data.normalize import BandStatistics
 from s2distill.data.normalize import normalize_image
 from s2distill.data.normalize import normalize_s2
+from s2distill.data.schema import TEACHER_FEATURES
 
 Arrays = dict[str, tf.Tensor]
 
 # Grey of red, green, blue: ITU-R BT.601, section 2.5.1.
 _GREY_WEIGHTS = (0.299, 0.587, 0.114)
-_TEACHER_ANSWERS = (
-    "teacher_building_probs",
-    "teacher_road_probs",
-    "teacher_centroid_density",
-    "teacher_height_m",
-)
 
 
 def make_inputs(
@@ -70,22 +65,25 @@ def make_targets(batch: Arrays) -> Arrays:
     Returns:
       [B, h, w, 1] float32: building, road, centroid_density, height_m,
       image_grey (0..1), each with its weight, 1 = known (centroid_density
-      shares building_weight), and the teacher's answers with teacher_weight.
+      shares building_weight); teacher_building_probs, teacher_road_probs,
+      teacher_centroid_density and teacher_height_m with
+      teacher_building_weight, teacher_road_weight and teacher_height_weight.
       What is not known is 0, and finite, at weight 0. Height is known on
-      labelled buildings of finite height.
+      labelled buildings of finite height, a teacher's where it is finite.
     """
     targets: Arrays = {}
     if "building" in batch:
-        known = _is_labelled(batch, "building")
+        known = _is_known(batch, "label_valid", "building")
         _put(targets, "building", batch["building"], known)
         _put(targets, "centroid_density", batch["centroid_density"], known)
         _put_weight(targets, "building_weight", known)
     if "road" in batch:
-        known = _is_labelled(batch, "road")
+        known = _is_known(batch, "label_valid", "road")
         _put(targets, "road", batch["road"], known)
         _put_weight(targets, "road_weight", known)
     if "height_m" in batch:
-        known = _is_labelled(batch, "height") & (batch["building"] > 0)
+        known = _is_known(batch, "label_valid", "height")
+        known &= batch["building"] > 0
         known &= tf.math.is_finite(batch["height_m"])
         _put(targets, "height_m", batch["height_m"], known)
         _put_weight(targets, "height_weight", known)
@@ -93,17 +91,22 @@ def make_targets(batch: Arrays) -> Arrays:
         known = batch["image_valid"] > 0
         _put(targets, "image_grey", _to_grey(batch["rgb"]), known)
         _put_weight(targets, "image_weight", known)
-    if "teacher_valid" in batch:
-        known = batch["teacher_valid"] > 0
-        for name in _TEACHER_ANSWERS:
+    for answer, names in TEACHER_FEATURES.items():
+        planes = [f"teacher_{name}" for name in names]
+        if planes[0] not in batch:
+            continue
+        known = _is_known(batch, "teacher_valid", f"teacher_{answer}")
+        if answer == "height":
+            known &= tf.math.is_finite(batch["teacher_height_m"])
+        for name in planes:
             _put(targets, name, batch[name], known)
-        _put_weight(targets, "teacher_weight", known)
+        _put_weight(targets, f"teacher_{answer}_weight", known)
     return targets
 
 
-def _is_labelled(batch: Arrays, field: str) -> tf.Tensor:
-    has_field = batch[f"has_{field}"][:, tf.newaxis, tf.newaxis]
-    return (batch["label_valid"] > 0) & has_field
+def _is_known(batch: Arrays, valid: str, part: str) -> tf.Tensor:
+    has_part = batch[f"has_{part}"][:, tf.newaxis, tf.newaxis]
+    return (batch[valid] > 0) & has_part
 
 
 def _put(

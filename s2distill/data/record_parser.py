@@ -17,7 +17,10 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from s2distill.data.folders import select_features
+from s2distill.data.schema import ANSWERS
+from s2distill.data.schema import TEACHER_FEATURES
 from s2distill.data.schema import RecordSpec
+from s2distill.data.schema import learnable
 from s2distill.data.schema import make_features
 
 Arrays = dict[str, tf.Tensor]
@@ -25,42 +28,30 @@ Arrays = dict[str, tf.Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class _Plane:
-    """A feature on the label grid, and when it is of use."""
+    """A feature on the label grid, and the part of a record it is of."""
 
     feature: str
-    needs: frozenset[str]
+    part: str
     dtype: type = np.uint8
     channels: int | None = None
 
     def is_in(self, spec: RecordSpec) -> bool:
-        return self.needs <= set(spec.fields)
+        return self.part in _parts(spec)
 
 
-# Height counts on buildings alone, so it is of no use without them.
-_NEEDS = {
-    "building": frozenset({"building"}),
-    "road": frozenset({"road"}),
-    "height": frozenset({"building", "height"}),
-}
-_IMAGE = frozenset({"image"})
-_TEACHER = frozenset({"teacher"})
 _HALF = np.float16
 _PLANES = {
-    "rgb": _Plane("image/rgb", _IMAGE, channels=3),
-    "image_valid": _Plane("image/valid", _IMAGE),
-    "building": _Plane("label/building", _NEEDS["building"]),
-    "centroid_density": _Plane(
-        "label/centroid_density", _NEEDS["building"], _HALF
-    ),
-    "road": _Plane("label/road", _NEEDS["road"]),
-    "height_m": _Plane("label/height_m", _NEEDS["height"], _HALF),
-    "teacher_building_probs": _Plane("teacher/building_probs", _TEACHER, _HALF),
-    "teacher_road_probs": _Plane("teacher/road_probs", _TEACHER, _HALF),
-    "teacher_centroid_density": _Plane(
-        "teacher/centroid_density", _TEACHER, _HALF
-    ),
-    "teacher_height_m": _Plane("teacher/height_m", _TEACHER, _HALF),
-    "teacher_valid": _Plane("teacher/valid", _TEACHER),
+    "rgb": _Plane("image/rgb", "image", channels=3),
+    "image_valid": _Plane("image/valid", "image"),
+    "building": _Plane("label/building", "building"),
+    "centroid_density": _Plane("label/centroid_density", "building", _HALF),
+    "road": _Plane("label/road", "road"),
+    "height_m": _Plane("label/height_m", "height", _HALF),
+    "teacher_valid": _Plane("teacher/valid", "teacher"),
+} | {
+    f"teacher_{name}": _Plane(f"teacher/{name}", f"teacher_{answer}", _HALF)
+    for answer, names in TEACHER_FEATURES.items()
+    for name in names
 }
 _LABEL_VALID = "label_valid"
 
@@ -86,6 +77,9 @@ class RecordParser:
             if any(plane.is_in(spec) for spec in specs)
         }
         self._has_labels = any(spec.has_labels for spec in specs)
+        self._flagged = ANSWERS if self._has_labels else ()
+        if "teacher_valid" in self._planes:
+            self._flagged += tuple(f"teacher_{answer}" for answer in ANSWERS)
         self._features = [_reduced_features(spec) for spec in specs]
         # Where each array has its rows; columns follow.
         self.row_axes = {"s2_dn": 1, "s2_valid": 1} | dict.fromkeys(
@@ -110,7 +104,8 @@ class RecordParser:
           folder has: rgb [h, w, 3]; other planes [h, w] by the names of the
           targets, and image_valid, teacher_valid, all of the type on disk. If
           any has labels: label_valid [h, w], and has_building, has_road and
-          has_height, scalar bool.
+          has_height, scalar bool; if any has a teacher's answers,
+          has_teacher_building and its like.
         """
         return self.cut_windows(serialized, folder, lots[tf.newaxis])[0]
 
@@ -175,9 +170,19 @@ class RecordParser:
                 if spec.has_labels
                 else tf.zeros(square, tf.uint8)
             )
-            for field, needs in _NEEDS.items():
-                parsed[f"has_{field}"] = tf.constant(needs <= set(spec.fields))
+        for part in self._flagged:
+            parsed[f"has_{part}"] = tf.constant(part in _parts(spec))
         return parsed
+
+
+def _parts(spec: RecordSpec) -> set[str]:
+    """What of use a folder holds, such as image, building, teacher_road."""
+    answers = learnable(spec.teacher_answers)
+    return (
+        {"image", "teacher"}.intersection(spec.fields)
+        | set(learnable(spec.fields))
+        | {f"teacher_{answer}" for answer in answers}
+    )
 
 
 def _reduced_features(spec: RecordSpec) -> tfds.features.FeaturesDict:

@@ -134,15 +134,15 @@ def mix_targets(
 def _teacher_target(
     name: str, targets: dict[str, Any]
 ) -> tuple[Any, Any] | None:
-    key = {
-        "building": "teacher_building_probs",
-        "road": "teacher_road_probs",
-        "density": "teacher_centroid_density",
-        "height": "teacher_height_m",
+    key, answer = {
+        "building": ("teacher_building_probs", "building"),
+        "road": ("teacher_road_probs", "road"),
+        "density": ("teacher_centroid_density", "building"),
+        "height": ("teacher_height_m", "height"),
     }[name]
     if key not in targets:
         return None
-    weight = targets["teacher_weight"]
+    weight = targets[f"teacher_{answer}_weight"]
     if name == "height":
         # A height means something only where the teacher sees a building.
         weight = weight * targets["teacher_building_probs"]

@@ -4,6 +4,7 @@
 `compute_loss`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ from s2distill.training.objective import combine
 from s2distill.training.objective import compute_losses
 
 _PARTS = ("building", "road", "density", "height", "image")
+_ANSWERS = ("building", "road", "height")
 
 
 class Trainer(keras.Model):
@@ -26,6 +28,8 @@ class Trainer(keras.Model):
       objective: Weights of the loss.
       teacher: Frozen network asked at each step for the soft answers, from
         the 50 cm image of the batch; None where the records hold them.
+      teacher_answers: What it is asked: those of "building", "road" and
+        "height" that it was trained for.
     """
 
     def __init__(
@@ -34,12 +38,14 @@ class Trainer(keras.Model):
         objective: Objective,
         *,
         teacher: keras.Model | None = None,
+        teacher_answers: Sequence[str] = _ANSWERS,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.network = network
         self.objective = objective
         self.teacher = teacher
+        self.teacher_answers = tuple(teacher_answers)
         if teacher is not None:
             teacher.trainable = False
         self.loss_parts = {
@@ -61,7 +67,10 @@ class Trainer(keras.Model):
     ) -> Any:
         targets = dict(y)
         if self.teacher is not None:
-            targets.update(ask_teacher(self.teacher, x["image"], targets))
+            soft = ask_teacher(
+                self.teacher, x["image"], targets, self.teacher_answers
+            )
+            targets.update(soft)
         parts = compute_losses(self.objective, y_pred, targets)
         for name, (value, weight) in parts.items():
             mean = value / ops.maximum(weight, 1.0)
@@ -78,7 +87,10 @@ class Trainer(keras.Model):
 
 
 def ask_teacher(
-    teacher: keras.Model, image: Any, targets: dict[str, Any]
+    teacher: keras.Model,
+    image: Any,
+    targets: dict[str, Any],
+    wanted: Sequence[str] = _ANSWERS,
 ) -> dict[str, Any]:
     """The teacher's answers as targets of the pipeline.
 
@@ -86,19 +98,25 @@ def ask_teacher(
       teacher: Network of {"image"}.
       image: [B, h, w, 3] in [-1, 1].
       targets: Of the batch; "image_weight" tells what the teacher sees.
+      wanted: Some of "building", "road" and "height".
 
     Returns:
-      The five `teacher_` targets of `data.pipeline`, without gradient.
+      Their `teacher_` targets as in `data.batches`, without gradient.
     """
     answers = teacher({"image": image}, training=False)
     answers = {k: ops.stop_gradient(v) for k, v in answers.items()}
-    return {
-        "teacher_building_probs": ops.sigmoid(answers["building_logits"]),
-        "teacher_road_probs": ops.sigmoid(answers["road_logits"]),
-        "teacher_centroid_density": answers["centroid_density"],
-        "teacher_height_m": answers["height_m"],
-        "teacher_weight": targets["image_weight"],
-    }
+    found = {}
+    if "building" in wanted:
+        found["teacher_building_probs"] = ops.sigmoid(
+            answers["building_logits"]
+        )
+        found["teacher_centroid_density"] = answers["centroid_density"]
+    if "road" in wanted:
+        found["teacher_road_probs"] = ops.sigmoid(answers["road_logits"])
+    if "height" in wanted:
+        found["teacher_height_m"] = answers["height_m"]
+    seen = targets["image_weight"]
+    return found | {f"teacher_{answer}_weight": seen for answer in wanted}
 
 
 class SoftIntersection(keras.metrics.Metric):

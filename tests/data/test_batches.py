@@ -65,10 +65,11 @@ def test_what_is_known_is_kept_and_the_rest_is_zero():
         np.testing.assert_array_equal(targets[name][..., 0], expected)
 
 
-def test_the_teachers_answers_count_where_it_saw_the_ground():
-    valid = np.array([[[1, 0], [0, 1]]], np.uint8)
+def teacher_batch():
+    """Two examples of 2 x 2 px with all of a teacher's answers."""
+    valid = np.array([[[1, 0], [0, 1]], [[1, 1], [0, 1]]], np.uint8)
     planes = {
-        name: np.full((1, 2, 2), value, np.float16)
+        name: np.full((2, 2, 2), value, np.float16)
         for name, value in zip(
             (
                 "teacher_building_probs",
@@ -80,13 +81,57 @@ def test_the_teachers_answers_count_where_it_saw_the_ground():
             strict=True,
         )
     }
-    targets = batches.make_targets(
-        as_tensors({**planes, "teacher_valid": valid})
-    )
-    assert set(targets) == {*planes, "teacher_weight"}
-    np.testing.assert_array_equal(targets["teacher_weight"][..., 0], valid)
+    has = {
+        f"has_teacher_{answer}": np.array([True, True])
+        for answer in ("building", "road", "height")
+    }
+    return planes, {**planes, **has, "teacher_valid": valid}
+
+
+def test_the_teachers_answers_count_where_it_saw_the_ground():
+    planes, batch = teacher_batch()
+    targets = batches.make_targets(as_tensors(batch))
+    weights = [f"teacher_{a}_weight" for a in ("building", "road", "height")]
+    assert set(targets) == {*planes, *weights}
+    valid = batch["teacher_valid"]
+    for name in weights:
+        np.testing.assert_array_equal(targets[name][..., 0], valid)
     for name, plane in planes.items():
         np.testing.assert_array_equal(targets[name][..., 0], plane * valid)
+
+
+def test_an_answer_that_a_teacher_did_not_give_has_no_weight():
+    planes, batch = teacher_batch()
+    batch["has_teacher_road"] = np.array([True, False])
+    targets = batches.make_targets(as_tensors(batch))
+    valid = batch["teacher_valid"]
+    given = valid * np.array([1, 0], np.uint8)[:, None, None]
+    for name in planes:
+        known = given if name == "teacher_road_probs" else valid
+        np.testing.assert_array_equal(
+            targets[name][..., 0], planes[name] * known
+        )
+    for answer, known in (("building", valid), ("road", given)):
+        weight = targets[f"teacher_{answer}_weight"][..., 0]
+        np.testing.assert_array_equal(weight, known)
+
+
+def test_a_teachers_height_that_is_not_finite_is_unknown():
+    _, batch = teacher_batch()
+    batch["teacher_height_m"][0, 0, 0] = np.nan
+    batch["teacher_height_m"][1, 1, 1] = np.inf
+    targets = batches.make_targets(as_tensors(batch))
+    known = batch["teacher_valid"].copy()
+    known[0, 0, 0] = known[1, 1, 1] = 0
+    np.testing.assert_array_equal(
+        targets["teacher_height_weight"][..., 0], known
+    )
+    np.testing.assert_array_equal(
+        targets["teacher_height_m"][..., 0], 8 * known
+    )
+    np.testing.assert_array_equal(
+        targets["teacher_building_weight"][..., 0], batch["teacher_valid"]
+    )
 
 
 def test_grey_is_the_weighted_mean_of_the_colours():

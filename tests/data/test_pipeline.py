@@ -9,6 +9,8 @@ from s2distill.data.normalize import BandStatistics
 from s2distill.data.pipeline import PipelineConfig
 from s2distill.data.pipeline import make_eval_dataset
 from s2distill.data.pipeline import make_train_dataset
+from s2distill.data.schema import ANSWERS
+from s2distill.data.schema import TEACHER_FEATURES
 from s2distill.errors import BandError
 from s2distill.errors import ConfigError
 from s2distill.errors import RecordError
@@ -25,17 +27,19 @@ STILL = PipelineConfig(batch_size=2, frames=4, augment=False, shuffle_records=1)
 
 @pytest.fixture
 def world(tmp_path, example_records):
-    """Labelled records, the teacher's, and some of frames alone."""
+    """Labelled records, two teachers', and some of frames alone."""
     written = {}
-    for name, count, fields in (
-        ("labelled", 9, LABELS),
-        ("soft", 5, ("image", "teacher")),
-        ("bare", 3, ()),
+    for name, count, fields, answers in (
+        ("labelled", 9, LABELS, ()),
+        ("soft", 5, ("image", "teacher"), ANSWERS),
+        ("weak", 4, ("teacher",), ("building", "height")),
+        ("bare", 3, (), ()),
     ):
         split = example_records(
             tmp_path / name,
             {"train": count, "test": 5},
             fields=fields,
+            teacher_answers=answers,
             prefix=name,
             seed=count,
             **SMALL,
@@ -73,14 +77,14 @@ def normalized(example):
 
 def test_evaluation_meets_each_record_once_and_whole(world):
     dataset = make_eval_dataset(
-        paths(world, "labelled", "soft", "bare"),
+        paths(world, "labelled", "soft", "weak", "bare"),
         "test",
         PipelineConfig(batch_size=4, frames=5, crop_px=2, frame_drop=0.9),
         STATISTICS,
         with_keys=True,
     )
     batches = take(dataset, -1)
-    assert [len(t["key"]) for _, t in batches] == [4, 4, 4, 3]
+    assert [len(t["key"]) for _, t in batches] == [4] * 5
     keys = [k.decode() for _, t in batches for k in t["key"]]
     assert sorted(keys) == sorted(k for k in world[1] if "-test-" in k)
     for inputs, targets in batches:
@@ -119,13 +123,15 @@ def check_example(inputs, targets, n, example):
             targets["height_m"][n, ..., 0],
             np.where(known, label["height_m"], 0),
         )
-    teacher = example.get("teacher")
-    check_weight(targets["teacher_weight"][n], teacher)
-    if teacher is not None:
-        np.testing.assert_array_equal(
-            targets["teacher_road_probs"][n, ..., 0],
-            teacher["road_probs"] * teacher["valid"],
-        )
+    teacher = example.get("teacher", {})
+    for answer, names in TEACHER_FEATURES.items():
+        for name in names:
+            given = teacher if name in teacher else None
+            check_weight(targets[f"teacher_{answer}_weight"][n], given)
+            expected = 0 if given is None else given[name] * given["valid"]
+            np.testing.assert_array_equal(
+                targets[f"teacher_{name}"][n, ..., 0], expected
+            )
 
 
 def check_weight(weight, group):
@@ -163,6 +169,16 @@ def test_absent_fields_give_no_targets(world):
         "image_grey",
         "image_weight",
     }
+    _, targets = make_train_dataset(
+        paths(world, "weak", "bare"), STILL, STATISTICS
+    ).element_spec
+    assert set(targets) == {
+        "teacher_building_probs",
+        "teacher_centroid_density",
+        "teacher_building_weight",
+        "teacher_height_m",
+        "teacher_height_weight",
+    }
 
 
 def test_shapes_are_known_before_the_first_batch(world):
@@ -181,16 +197,21 @@ def test_shapes_are_known_before_the_first_batch(world):
 
 
 def test_training_mixes_all_folders_evenly(world):
-    config = PipelineConfig(batch_size=17, frames=2, crop_px=3)
+    config = PipelineConfig(batch_size=21, frames=2, crop_px=3)
     dataset = make_train_dataset(
-        paths(world, "labelled", "soft", "bare"), config, STATISTICS
+        paths(world, "labelled", "soft", "weak", "bare"), config, STATISTICS
     )
-    for _, targets in take(dataset, 2):  # an epoch each: 9 + 5 + 3 records
+    for _, targets in take(dataset, 2):  # an epoch each
         has = {
             name: targets[f"{name}_weight"].any((1, 2, 3)).sum()
-            for name in ("building", "teacher", "image")
+            for name in ("building", "teacher_height", "teacher_road", "image")
         }
-        assert has == {"building": 9, "teacher": 5, "image": 14}
+        assert has == {
+            "building": 9,
+            "teacher_height": 5 + 4,
+            "teacher_road": 5,
+            "image": 9 + 5,
+        }
 
 
 def test_the_same_seed_gives_the_same_batches_and_another_does_not(world):
@@ -293,7 +314,9 @@ def test_hosts_share_the_records(world):
             with_keys=True,
         )
         keys += [k.decode() for _, t in take(dataset, -1) for k in t["key"]]
-    expected = [k for k in world[1] if "-test-" in k and "soft" not in k]
+    expected = [
+        f"{name}-test-{n}" for name in ("labelled", "bare") for n in range(5)
+    ]
     assert sorted(keys) == sorted(expected)
 
 

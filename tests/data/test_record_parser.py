@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from s2distill.data.manifest import read_manifest
 from s2distill.data.record_parser import RecordParser
+from s2distill.data.schema import ANSWERS
+from s2distill.data.schema import TEACHER_FEATURES
 
 BANDS, TILE, FACTOR = ("B2", "B8", "B12"), 6, 4
 SMALL = {"bands": BANDS, "tile_px": TILE, "label_factor": FACTOR}
@@ -31,7 +33,7 @@ PLANES = {
 def write(example_records, tmp_path):
     """Writes records; gives (spec, serialized records, what was written)."""
 
-    def make(name, fields, count=2):
+    def make(name, fields, count=2, **changes):
         folder = tmp_path / name
         written = example_records(
             folder,
@@ -41,6 +43,7 @@ def write(example_records, tmp_path):
             prefix=name,
             seed=len(fields),
             **SMALL,
+            **changes,
         )["train"]
         manifest = read_manifest(folder)
         files = [str(folder / shard.file) for shard in manifest.shards]
@@ -160,9 +163,41 @@ def test_without_any_labels_no_label_arrays_are_made(write):
     window = RecordParser([spec])(
         tf.constant(serialized[0]), tf.constant(0), tf.constant([0.0, 0.0])
     )
-    assert not {name for name in window if "label" in name or "has" in name}
+    flags = {name for name in window if name.startswith("has_")}
+    assert flags == {f"has_teacher_{answer}" for answer in ANSWERS}
+    assert not {name for name in window if "label" in name}
     assert "teacher_valid" in window
     assert "rgb" not in window
+
+
+def test_answers_a_folder_lacks_are_zeros_and_flagged(write):
+    given = (("building", "height"), ("road",), ("height",))
+    sets = [
+        write(
+            f"soft{number}",
+            ("image", "teacher"),
+            count=1,
+            teacher_answers=answers,
+        )
+        for number, answers in enumerate(given)
+    ]
+    parser = RecordParser([spec for spec, _, _ in sets])
+    # A height without buildings beside it is of no use.
+    for folder, known in enumerate((("building", "height"), ("road",), ())):
+        _, serialized, written = sets[folder]
+        window = parser(
+            tf.constant(serialized[0]), tf.constant(folder), tf.zeros([2])
+        )
+        for answer, names in TEACHER_FEATURES.items():
+            assert bool(window[f"has_teacher_{answer}"]) == (answer in known)
+            for name in names:
+                expected = written[0]["teacher"][name] if answer in known else 0
+                np.testing.assert_array_equal(
+                    window[f"teacher_{name}"], expected
+                )
+        np.testing.assert_array_equal(
+            window["teacher_valid"], written[0]["teacher"]["valid"]
+        )
 
 
 def test_height_is_of_no_use_without_buildings(write):

@@ -33,7 +33,10 @@ def batch():
         "teacher_road_probs": u(),
         "teacher_centroid_density": u(0.02),
         "teacher_height_m": u(20),
-        "teacher_weight": np.ones(SHAPE, "float32"),
+        **{
+            f"teacher_{answer}_weight": np.ones(SHAPE, "float32")
+            for answer in ("building", "road", "height")
+        },
     }
     answers = {
         "building_logits": u(),
@@ -73,7 +76,7 @@ def test_hard_share_zero_is_blind_to_labels(batch):
 def test_a_hard_teacher_equals_the_labels(batch):
     answers, targets = batch
     targets["teacher_building_probs"] = targets["building"]
-    targets["teacher_weight"] = targets["building_weight"]
+    targets["teacher_building_weight"] = targets["building_weight"]
     hard = compute_losses(Objective(hard_share=1.0), answers, targets)
     soft = compute_losses(Objective(hard_share=0.0), answers, targets)
     assert float(hard["building"][0]) == pytest.approx(
@@ -92,7 +95,7 @@ def test_the_mixture_is_the_share_where_both_are_and_either_alone(batch):
     np.testing.assert_allclose(_np(value), want, atol=1e-6)
     assert (_np(weight) == 1).all()
 
-    targets["teacher_weight"] = targets["teacher_weight"] * 0
+    targets["teacher_building_weight"] *= 0
     value, weight = mix_targets(Objective(hard_share=0.25), targets)["building"]
     np.testing.assert_allclose(
         _np(value)[both], targets["building"][both], atol=1e-6
@@ -104,6 +107,40 @@ def test_a_soft_height_counts_by_how_sure_the_teacher_is_of_a_building(batch):
     _, targets = batch
     _, weight = mix_targets(Objective(hard_share=0.0), targets)["height"]
     np.testing.assert_allclose(_np(weight), targets["teacher_building_probs"])
+
+
+@pytest.mark.parametrize("hard_share", [0.0, 0.5])
+def test_a_place_without_road_answers_leaves_the_road_loss_alone(
+    batch, hard_share
+):
+    answers, targets = batch
+    # The second place has no labels of roads and no teacher's answers.
+    for name in ("road", "road_weight", "teacher_road_probs"):
+        targets[name] = targets[name].copy()  # three weights are one array
+        targets[name][1] = 0
+    targets["teacher_road_weight"][1] = 0
+    objective = Objective(hard_share=hard_share)
+
+    def find_loss(part, answers, targets):
+        value, weight = compute_losses(objective, answers, targets)[part]
+        return float(value), float(weight)
+
+    before = find_loss("road", answers, targets)
+    building = find_loss("building", answers, targets)
+    alone = ({name: x[:1] for name, x in side.items()} for side in batch)
+    assert before == pytest.approx(find_loss("road", *alone), rel=1e-6)
+    for name in ("road_logits", "building_logits"):
+        answers[name][1] = 1 - 3 * answers[name][1]
+    assert find_loss("road", answers, targets) == before
+    assert find_loss("building", answers, targets) != building
+
+
+def test_without_any_road_answers_there_is_no_road_loss(batch):
+    answers, targets = batch
+    for name in ("teacher_road_probs", "teacher_road_weight"):
+        del targets[name]
+    parts = compute_losses(Objective(hard_share=0.0), answers, targets)
+    assert set(parts) == {"building", "density", "height", "image"}
 
 
 def test_targets_that_are_absent_add_nothing(batch):

@@ -33,9 +33,29 @@ def test_a_live_teacher_gives_what_it_would_write_into_records():
         1 / (1 + np.exp(-ops.convert_to_numpy(answers["building_logits"]))),
         rtol=1e-5,
     )
-    np.testing.assert_array_equal(
-        ops.convert_to_numpy(soft["teacher_weight"]), seen
-    )
+    for answer in ("building", "road", "height"):
+        weight = soft[f"teacher_{answer}_weight"]
+        np.testing.assert_array_equal(ops.convert_to_numpy(weight), seen)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        (("building",), {"building_probs", "centroid_density"}),
+        (("road",), {"road_probs"}),
+        (
+            ("building", "height"),
+            {"building_probs", "centroid_density", "height_m"},
+        ),
+    ],
+)
+def test_a_live_teacher_is_asked_only_what_it_was_trained_for(wanted, names):
+    teacher = build_teacher(TeacherConfig(channels=(4, 4)))
+    image = np.zeros((1, 8, 8, 3), "float32")
+    seen = np.ones((1, 8, 8, 1), "float32")
+    soft = ask_teacher(teacher, image, {"image_weight": seen}, wanted)
+    weights = {f"{answer}_weight" for answer in wanted}
+    assert set(soft) == {f"teacher_{name}" for name in names | weights}
 
 
 def test_a_live_teacher_is_never_trained(tiny_student, batches):
@@ -51,11 +71,18 @@ def test_a_live_teacher_is_never_trained(tiny_student, batches):
             "image_weight": weight,
         }
 
-    trainer = Trainer(tiny_student, Objective(hard_share=0.0), teacher=teacher)
-    trainer.compile(optimizer="adam")
-    trainer.fit(
-        batches.map(with_image), steps_per_epoch=3, verbose=0, shuffle=False
+    trainer = Trainer(
+        tiny_student,
+        Objective(hard_share=0.0),
+        teacher=teacher,
+        teacher_answers=("building",),
     )
+    trainer.compile(optimizer="adam")
+    history = trainer.fit(
+        batches.map(with_image), steps_per_epoch=3, verbose=0, shuffle=False
+    ).history
+    assert history["density"][0] > 0
+    assert history["road"] == history["height"] == [0]
     names = {id(w) for w in trainer.trainable_variables}
     assert names == {id(w) for w in tiny_student.trainable_variables}
     for old, new in zip(before, teacher.weights, strict=True):
