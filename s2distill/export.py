@@ -64,6 +64,7 @@ def run(config: Config) -> None:
         temperatures=temperatures,
         metrics=metrics,
         training=trained.training,
+        answers=trained.answers,
     )
     export_model(
         trained.network, card, config.output, overwrite=config.overwrite

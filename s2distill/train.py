@@ -68,6 +68,7 @@ def run(config: Config) -> "Run":
         statistics=statistics,
         frames=0 if config.network == "teacher" else config.frames,
         training=dataclasses.asdict(config) | {"records": config.records},
+        answers=training_setup.find_answers(config, manifests, trainer),
     )
     write_run(workdir, result)
     logging.info("Wrote %s.", workdir / MODEL_FILE)

@@ -14,6 +14,7 @@ import keras
 from s2distill.atomic_write import atomic_file
 from s2distill.atomic_write import write_json
 from s2distill.data.normalize import BandStatistics
+from s2distill.data.schema import ANSWERS
 from s2distill.data.schema import RecordSpec
 from s2distill.errors import ModelError
 from s2distill.models import network as _networks  # noqa: F401 - registers
@@ -33,6 +34,8 @@ class Run:
       statistics: Band statistics it was trained with.
       frames: T in training; 0 for a teacher.
       training: Objective, steps, records and teacher, as they were.
+      answers: Those of `schema.ANSWERS` that it was trained for; runs written
+        before this was recorded count as trained for all.
     """
 
     kind: str
@@ -41,6 +44,7 @@ class Run:
     statistics: BandStatistics
     frames: int
     training: dict[str, Any]
+    answers: tuple[str, ...] = ANSWERS
 
 
 def write_run(workdir: str | os.PathLike[str], run: Run) -> None:
@@ -54,6 +58,7 @@ def write_run(workdir: str | os.PathLike[str], run: Run) -> None:
             "statistics": run.statistics.to_json(),
             "frames": run.frames,
             "training": run.training,
+            "answers": list(run.answers),
         },
     )
     # Last: a workdir with it is finished.
@@ -94,6 +99,7 @@ def _read_config(path: pathlib.Path) -> dict[str, Any]:
             "statistics": BandStatistics.from_json(content["statistics"]),
             "frames": content["frames"],
             "training": content["training"],
+            "answers": tuple(content.get("answers", ANSWERS)),
         }
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(

@@ -10,6 +10,8 @@ from s2distill.data.manifest import Manifest
 from s2distill.data.normalize import BandStatistics
 from s2distill.data.normalize import read_statistics
 from s2distill.data.schema import RecordSpec
+from s2distill.data.schema import in_order
+from s2distill.data.schema import learnable
 from s2distill.errors import ConfigError
 from s2distill.errors import RecordError
 from s2distill.models.network import build_network
@@ -18,6 +20,8 @@ from s2distill.training.trainer import Trainer
 from s2distill.training_config import Config
 from s2distill.training_run import Run
 from s2distill.training_run import load_run
+
+_MASKS = frozenset({"building", "road"})
 
 
 def check_targets(config: Config, manifests: Sequence[Manifest]) -> None:
@@ -33,8 +37,11 @@ def check_targets(config: Config, manifests: Sequence[Manifest]) -> None:
     """
     held = {field for manifest in manifests for field in manifest.spec.fields}
     folders = ", ".join(config.records)
-    hard = config.hard_share > 0 and not held.isdisjoint({"building", "road"})
-    soft = config.hard_share < 1 and bool(config.teacher or "teacher" in held)
+    soft_held = {a for m in manifests for a in m.spec.teacher_answers}
+    hard = config.hard_share > 0 and not held.isdisjoint(_MASKS)
+    soft = config.hard_share < 1 and (
+        bool(config.teacher) or not soft_held.isdisjoint(_MASKS)
+    )
     if not hard and not soft:
         raise ConfigError(
             f"--hard_share={config.hard_share:g} and {folders} with "
@@ -45,8 +52,9 @@ def check_targets(config: Config, manifests: Sequence[Manifest]) -> None:
     if config.hard_share < 1 and not soft:
         raise ConfigError(
             f"--hard_share={config.hard_share:g} leaves the rest to a teacher, "
-            f"and {folders} holds no answers of one; write them with "
-            "data_prep.label_with_teacher, or give --teacher or --hard_share=1"
+            f"and {folders} holds no answers of one, building or road; write "
+            "them with data_prep.label_with_teacher, or give --teacher or "
+            "--hard_share=1"
         )
     if config.network != "teacher" and not config.teacher:
         return
@@ -56,6 +64,36 @@ def check_targets(config: Config, manifests: Sequence[Manifest]) -> None:
                 f"{directory} holds no 50 cm images, which a teacher looks "
                 "at; leave the folder out or pair the places with an image"
             )
+
+
+def find_answers(
+    config: Config, manifests: Sequence[Manifest], trainer: Trainer
+) -> tuple[str, ...]:
+    """What the network is taught; its other answers mean nothing.
+
+    What the weights to start from were taught does not count: an answer that
+    is trained no more drifts with all that it shares with the others.
+
+    Args:
+      config: Of the program.
+      manifests: Of `config.records`.
+      trainer: Knows what a live teacher answers.
+
+    Returns:
+      Those of `schema.ANSWERS` that have labels, if the run learns from
+      labels, or a teacher's answers, if it learns from these.
+    """
+    taught: set[str] = set()
+    for manifest in manifests:
+        if not manifest.count("train"):
+            continue
+        if config.hard_share > 0:
+            taught.update(learnable(manifest.spec.fields))
+        if config.hard_share < 1:
+            taught.update(learnable(manifest.spec.teacher_answers))
+    if config.teacher:
+        taught.update(trainer.teacher_answers)
+    return in_order(taught)
 
 
 def load_source(config: Config) -> Run | None:
@@ -101,19 +139,25 @@ def make_trainer(
     objective = Objective(
         hard_share=config.hard_share, temperature=config.temperature
     )
-    return Trainer(network, objective, teacher=_load_teacher(config))
-
-
-def _load_teacher(config: Config) -> keras.Model | None:
     if not config.teacher:
-        return None
+        return Trainer(network, objective)
+    teacher = _load_teacher(config)
+    return Trainer(
+        network,
+        objective,
+        teacher=teacher.network,
+        teacher_answers=teacher.answers,
+    )
+
+
+def _load_teacher(config: Config) -> Run:
     run = load_run(config.teacher)
     if run.kind != "teacher":
         raise ConfigError(
             f"--teacher={config.teacher} holds a {run.kind}; a teacher is "
             "trained with --network=teacher"
         )
-    return run.network
+    return run
 
 
 def _copy_weights(

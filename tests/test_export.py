@@ -40,6 +40,7 @@ def workdir(tmp_path_factory):
         ),
         frames=3,
         training={"seed": 5},
+        answers=("building", "height"),
     )
     write_run(folder, run)
     return folder
@@ -66,6 +67,7 @@ def test_a_workdir_becomes_a_model_with_its_card(workdir, tmp_path):
     assert card.temperatures == {"building": 1.5, "road": 0.8}
     assert card.metrics == {"building_miou": 0.7}
     assert card.training == {"seed": 5}
+    assert card.answers == ("building", "height")
 
     rng = np.random.default_rng(2)
     dn = rng.integers(1, 9_000, (1, 2, 5, 6, 2), dtype=np.uint16)

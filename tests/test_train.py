@@ -144,6 +144,31 @@ def test_a_student_is_trained_and_read_back(make_config):
     _assert_same_answers(result, back)
 
 
+def test_a_run_records_what_it_was_taught(
+    make_config, tmp_path, example_records, no_steps
+):
+    from s2distill.training_run import load_run
+
+    bare = _write_world(tmp_path / "b", example_records, ("image", "building"))
+    teacher = make_config(
+        network="teacher", records=(bare,), workdir=str(tmp_path / "teacher")
+    )
+    assert run(teacher).answers == ("building",)
+    assert load_run(teacher.workdir).answers == ("building",)
+    # By labels, and by a teacher that knows less.
+    for name, records, answers in (
+        ("one", teacher.records, ("building",)),
+        ("two", make_config().records, ("building", "road", "height")),
+    ):
+        config = make_config(
+            records=records,
+            workdir=str(tmp_path / name),
+            teacher=teacher.workdir,
+            hard_share=0.5,
+        )
+        assert run(config).answers == answers
+
+
 def test_the_run_flags_repeat_the_run(make_config, no_steps):
     from s2distill.flag_config import parse_config
 

@@ -48,6 +48,7 @@ def a_run():
         ),
         frames=5,
         training={"steps": 7, "teacher": None, "records": ["a", "b"]},
+        answers=("building", "height"),
     )
 
 
@@ -62,7 +63,14 @@ def _answers(network):
 def test_a_run_comes_back_as_it_was_written(a_run, tmp_path):
     write_run(tmp_path / "run", a_run)
     back = load_run(tmp_path / "run")
-    for name in ("kind", "spec", "statistics", "frames", "training"):
+    for name in (
+        "kind",
+        "spec",
+        "statistics",
+        "frames",
+        "training",
+        "answers",
+    ):
         assert getattr(back, name) == getattr(a_run, name), name
     expected, found = _answers(a_run.network), _answers(back.network)
     assert set(expected) == set(found)
@@ -72,6 +80,15 @@ def test_a_run_comes_back_as_it_was_written(a_run, tmp_path):
         "config.json",
         "model.keras",
     ]
+
+
+def test_a_run_from_before_answers_were_recorded_knows_all(a_run, tmp_path):
+    write_run(tmp_path, a_run)
+    path = tmp_path / "config.json"
+    content = json.loads(path.read_text())
+    assert content.pop("answers") == ["building", "height"]
+    path.write_text(json.dumps(content))
+    assert load_run(tmp_path).answers == ("building", "road", "height")
 
 
 def test_the_configuration_is_plain_json(a_run, tmp_path):

@@ -2,12 +2,15 @@
 
 import dataclasses
 import json
+import types
 
 import keras
 import numpy as np
 import pytest
 
 from s2distill import training_setup
+from s2distill.data.manifest import Manifest
+from s2distill.data.manifest import Shard
 from s2distill.data.manifest import read_manifest
 from s2distill.data.normalize import BandStatistics
 from s2distill.data.normalize import write_statistics
@@ -56,7 +59,7 @@ def _config(**changes):
 def write(tmp_path):
     """Writes a finished run of some kind, bands and level."""
 
-    def make(name, kind="student", bands=BANDS, level="L2A"):
+    def make(name, kind="student", bands=BANDS, level="L2A", **changes):
         network = (
             build_teacher(TEACHER)
             if kind == "teacher"
@@ -73,6 +76,7 @@ def write(tmp_path):
                 statistics=BandStatistics(bands=bands, centre=ones, scale=ones),
                 frames=0 if kind == "teacher" else 3,
                 training={},
+                **changes,
             ),
         )
         return str(tmp_path / name), network
@@ -87,6 +91,61 @@ def _manifests(tmp_path, example_records, *fields):
         example_records(folder, {"train": 1}, fields=names)
         found.append(read_manifest(folder))
     return found
+
+
+def _manifest(fields, answers=(), split="train"):
+    return Manifest(
+        spec=dataclasses.replace(SPEC, fields=fields, teacher_answers=answers),
+        shards=(Shard(file="f", split=split, records=1, bytes=1),),
+    )
+
+
+_ROADS_AND_BUILDINGS = _manifest(("road", "teacher"), ("building",))
+
+
+@pytest.mark.parametrize(
+    ("manifests", "changes", "taught"),
+    [
+        ([_manifest(("image", "road", "building"))], {}, "building road"),
+        ([_manifest(("building", "height"))], {}, "building height"),
+        # A height on no building teaches nothing.
+        ([_manifest(("road", "height"))], {}, "road"),
+        # Nor does a split that nobody trains on.
+        (
+            [_manifest(("building",)), _manifest(("road",), split="test")],
+            {},
+            "building",
+        ),
+        # The share of labels says which of the two are learnt from.
+        ([_ROADS_AND_BUILDINGS], {}, "road"),
+        ([_ROADS_AND_BUILDINGS], {"hard_share": 0.0}, "building"),
+        ([_ROADS_AND_BUILDINGS], {"hard_share": 0.5}, "building road"),
+        (
+            [_manifest(("image", "road"))],
+            {"hard_share": 0.5, "teacher": "run"},
+            "building road",
+        ),
+    ],
+)
+def test_a_network_is_taught_what_its_records_hold(manifests, changes, taught):
+    # Of the trainer, what a live teacher answers; asked where there is one.
+    trainer = types.SimpleNamespace(teacher_answers=("building",))
+    found = training_setup.find_answers(_config(**changes), manifests, trainer)
+    assert found == tuple(taught.split())
+
+
+def test_a_live_teacher_answers_what_it_was_trained_for(write):
+    path, _ = write("source", kind="teacher", answers=("building",))
+    trainer = training_setup.make_trainer(
+        _config(teacher=path, hard_share=0.0), SPEC
+    )
+    assert trainer.teacher_answers == ("building",)
+
+
+def test_a_teachers_heights_alone_teach_nothing():
+    manifests = [_manifest(("teacher",), ("height",))]
+    with pytest.raises(ConfigError, match="there is nothing to learn from"):
+        training_setup.check_targets(_config(hard_share=0.0), manifests)
 
 
 def _start(config):

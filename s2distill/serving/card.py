@@ -17,7 +17,9 @@ from s2distill.atomic_write import write_json
 from s2distill.data.bands import ProductLevel
 from s2distill.data.bands import check_product_level
 from s2distill.data.normalize import BandStatistics
+from s2distill.data.schema import ANSWERS
 from s2distill.data.schema import SCHEMA_VERSION
+from s2distill.data.schema import in_order
 from s2distill.errors import BandError
 from s2distill.errors import ModelError
 from s2distill.errors import ProductLevelError
@@ -27,6 +29,13 @@ CARD_FILE = "model_card.json"
 TEACHER = "teacher"
 # Answers that are probabilities and have a temperature.
 PRESENCE = ("building", "road")
+# Outputs that are maps, in the order of a map's bands: the answer each is of.
+MAP_OUTPUTS = {
+    "building": "building",
+    "road": "road",
+    "centroid_density": "building",
+    "height_m": "height",
+}
 
 ModelKind = Literal["teacher", "student", "bicubic_unet"]
 
@@ -54,6 +63,9 @@ class ModelCard:
       schema_version: Of the records it was trained on.
       metrics: Scores, by name; empty where none were measured.
       training: Provenance, as the training workdir tells it.
+      answers: Those of `schema.ANSWERS` that it was trained for, in their
+        order; what it says of others means nothing. Cards written before
+        this was recorded count as trained for all.
     """
 
     kind: ModelKind
@@ -71,6 +83,7 @@ class ModelCard:
     schema_version: str = SCHEMA_VERSION
     metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
     training: dict[str, Any] = dataclasses.field(default_factory=dict)
+    answers: tuple[str, ...] = ANSWERS
 
     def __post_init__(self) -> None:
         check_product_level(self.product_level)
@@ -92,6 +105,11 @@ class ModelCard:
                 f"temperatures {self.temperatures}: one above 0 for each of "
                 f"{', '.join(PRESENCE)}"
             )
+        if not self.answers or self.answers != in_order(self.answers):
+            raise ModelError(
+                f"a model that answers {', '.join(self.answers) or 'nothing'}"
+                f": some of {', '.join(ANSWERS)}, in this order"
+            )
 
     @property
     def takes_frames(self) -> bool:
@@ -102,6 +120,15 @@ class ModelCard:
     def label_gsd_m(self) -> float:
         """Ground sampling distance of the answers, metres."""
         return self.gsd_m / self.label_factor
+
+    @property
+    def map_outputs(self) -> tuple[str, ...]:
+        """Those of `MAP_OUTPUTS` that it was trained for."""
+        return tuple(
+            name
+            for name, answer in MAP_OUTPUTS.items()
+            if answer in self.answers
+        )
 
     def check_fits(
         self,
@@ -151,6 +178,7 @@ class ModelCard:
             f.name: getattr(self, f.name) for f in dataclasses.fields(self)
         }
         content["bands"] = list(self.bands)
+        content["answers"] = list(self.answers)
         content["statistics"] = self.statistics.to_json()
         return content
 
@@ -159,6 +187,7 @@ class ModelCard:
         """The card that `to_json` wrote."""
         content = dict(content)
         content["bands"] = tuple(content["bands"])
+        content["answers"] = tuple(content.get("answers", ANSWERS))
         content["statistics"] = BandStatistics.from_json(content["statistics"])
         return cls(**content)
 

@@ -21,7 +21,7 @@ FITTING = {
 
 
 def test_a_card_read_back_is_the_card_written(tmp_path, make_card):
-    card = make_card(kind="bicubic_unet", gsd_m=20.0)
+    card = make_card(kind="bicubic_unet", gsd_m=20.0, answers=("road",))
     write_card(tmp_path, card)
     assert read_card(tmp_path) == card
 
@@ -33,7 +33,49 @@ def test_every_field_is_in_the_file_in_plain_json(tmp_path, make_card):
     assert set(content) == {f.name for f in dataclasses.fields(card)}
     assert content["bands"] == ["B2", "B8", "B12"]
     assert content["statistics"]["scale"] == [0.05, 0.1, 0.07]
-    assert content["schema_version"] == "1.0.0"
+    assert content["schema_version"] == "1.1.0"
+    assert content["answers"] == ["building", "road", "height"]
+
+
+def test_a_card_from_before_answers_were_recorded_knows_all(
+    tmp_path, make_card
+):
+    write_card(tmp_path, make_card(answers=("building",)))
+    path = tmp_path / CARD_FILE
+    content = json.loads(path.read_text())
+    del content["answers"]
+    path.write_text(json.dumps(content))
+    assert read_card(tmp_path) == make_card()
+
+
+@pytest.mark.parametrize(
+    ("answers", "outputs"),
+    [
+        (
+            ("building", "road", "height"),
+            ("building", "road", "centroid_density", "height_m"),
+        ),
+        (("building",), ("building", "centroid_density")),
+        (("road", "height"), ("road", "height_m")),
+    ],
+)
+def test_maps_are_of_what_the_model_was_trained_for(
+    make_card, answers, outputs
+):
+    assert make_card(answers=answers).map_outputs == outputs
+
+
+@pytest.mark.parametrize(
+    ("answers", "shown"),
+    [((), "nothing"), (("road", "building"), "road, building"), (("x",), "x")],
+)
+def test_a_model_that_answers_nothing_known_makes_no_card(
+    make_card, answers, shown
+):
+    with pytest.raises(
+        ModelError, match=f"answers {shown}: some of building, road, height"
+    ):
+        make_card(answers=answers)
 
 
 def test_answers_of_a_factor_20_model_are_half_a_metre_wide(make_card):
