@@ -5,9 +5,10 @@ r"""Write a teacher's answers into records, for a student to learn from.
 
 Every record of the splits asked for is written again with all it held and the
 teacher's building and road probabilities, centroid density and height beside
-it. Where the image is not valid the teacher saw nothing, and its answer is
-marked so. Answers that are there already are replaced. The manifest names the
-teacher and the hash of its files.
+it: those that its model card says it was trained for. Where the image is not
+valid the teacher saw nothing, and its answer is marked so. Answers that are
+there already are replaced. The manifest names the teacher and the hash of its
+files.
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ import shutil
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     Teacher = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 # Feature of a record: output of the SavedModel.
-ANSWERS = {
+OUTPUTS = {
     "building_probs": "building",
     "road_probs": "road",
     "centroid_density": "centroid_density",
@@ -84,11 +86,16 @@ def run(config: Config) -> None:
         )
     _check_splits(config, manifest)
     teacher = load_teacher(config.teacher)
-    fields = tuple(dict.fromkeys((*spec.fields, "teacher")))
+    card = _read_card(config.teacher)
+    spec = dataclasses.replace(
+        spec,
+        fields=tuple(dict.fromkeys((*spec.fields, "teacher"))),
+        teacher_answers=trained_answers(card),
+    )
     with RecordWriter(
         config.output,
-        dataclasses.replace(spec, fields=fields),
-        provenance=_provenance(config, manifest),
+        spec,
+        provenance=_provenance(config, manifest, card),
         split_rule=manifest.split_rule,
         overwrite=config.overwrite,
     ) as writer:
@@ -103,7 +110,9 @@ def run(config: Config) -> None:
             for split in config.splits:
                 records = read_records(config.records, split)
                 for batch in _batches(records, config.batch_size):
-                    for record in label_batch(batch, teacher):
+                    for record in label_batch(
+                        batch, teacher, spec.teacher_answers
+                    ):
                         writer.write(split, record)
                     progress.update(len(batch))
     statistics = pathlib.Path(config.records) / STATISTICS_FILE
@@ -156,29 +165,44 @@ def load_teacher(path: str) -> "Teacher":
     signature = model.signatures.get("serving_default")
     inputs = signature.structured_input_signature[1] if signature else {}
     outputs = signature.structured_outputs if signature else {}
-    if set(inputs) != {"image"} or not set(ANSWERS.values()) <= set(outputs):
+    if set(inputs) != {"image"} or not set(OUTPUTS.values()) <= set(outputs):
         raise ModelError(
             f"{path} maps {', '.join(sorted(inputs)) or 'nothing'} to "
             f"{', '.join(sorted(outputs)) or 'nothing'}; a teacher maps image "
-            f"to {', '.join(ANSWERS.values())}"
+            f"to {', '.join(OUTPUTS.values())}"
         )
 
     def answer(images: "np.ndarray") -> "dict[str, np.ndarray]":
         # `model` stays alive as long as this function: it owns the weights.
         found = model.signatures["serving_default"](image=tf.constant(images))
-        return {name: found[name].numpy() for name in ANSWERS.values()}
+        return {name: found[name].numpy() for name in OUTPUTS.values()}
 
     return answer
 
 
+def trained_answers(card: dict[str, Any] | None) -> tuple[str, ...]:
+    """What a teacher was trained for, as its model card tells.
+
+    Args:
+      card: None where there is none.
+
+    Returns:
+      Some of `schema.ANSWERS`; all where the card does not tell.
+    """
+    from s2distill.data.schema import ANSWERS
+
+    return tuple((card or {}).get("answers", ANSWERS))
+
+
 def label_batch(
-    records: list[dict[str, Any]], teacher: "Teacher"
+    records: list[dict[str, Any]], teacher: "Teacher", wanted: Sequence[str]
 ) -> list[dict[str, Any]]:
     """The records with the teacher's answers.
 
     Args:
       records: With image/rgb and image/valid of one size.
       teacher: As `load_teacher` returns.
+      wanted: Some of `schema.ANSWERS`.
 
     Returns:
       Copies with the group `teacher`; its answers are 0 where the image is
@@ -189,12 +213,16 @@ def label_batch(
     """
     import numpy as np
 
+    from s2distill.data.schema import TEACHER_FEATURES
+
+    features = [name for answer in wanted for name in TEACHER_FEATURES[answer]]
     answers = teacher(np.stack([r["image"]["rgb"] for r in records]))
     labelled = []
     for number, record in enumerate(records):
         valid = (record["image"]["valid"] > 0).astype(np.uint8)
         group = {"valid": valid}
-        for feature, output in ANSWERS.items():
+        for feature in features:
+            output = OUTPUTS[feature]
             values = answers[output][number]
             if values.shape != (*valid.shape, 1):
                 raise ModelError(
@@ -224,16 +252,22 @@ def hash_files(directory: str) -> str:
     return digest.hexdigest()
 
 
-def _provenance(config: Config, manifest: "Manifest") -> dict[str, Any]:
-    card = pathlib.Path(config.teacher) / _CARD_FILE
+def _read_card(directory: str) -> dict[str, Any] | None:
+    path = pathlib.Path(directory) / _CARD_FILE
+    if not path.exists():
+        return None
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _provenance(
+    config: Config, manifest: "Manifest", card: dict[str, Any] | None
+) -> dict[str, Any]:
     return {
         "program": "data_prep.label_with_teacher",
         "teacher": {
             "path": config.teacher,
             "sha256": hash_files(config.teacher),
-            "card": json.loads(card.read_text(encoding="utf-8"))
-            if card.exists()
-            else None,
+            "card": card,
         },
         "source": {
             "records": config.records,

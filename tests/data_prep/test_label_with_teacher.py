@@ -130,11 +130,36 @@ def test_the_manifest_names_the_teacher_and_the_source(
     (tmp_path / "teacher" / "model_card.json").write_text('{"kind": "x"}')
     manifest = read_manifest(label(tmp_path, teacher))
     assert manifest.spec.fields == (*FIELDS, "teacher")
+    assert manifest.spec.teacher_answers == ("building", "road", "height")
     found = manifest.provenance["teacher"]
     assert found["path"] == teacher
     assert found["card"] == {"kind": "x"}
     assert found["sha256"] == label_with_teacher.hash_files(teacher)
     assert manifest.provenance["source"]["provenance"] == {"program": "tests"}
+
+
+def test_only_answers_the_teacher_was_trained_for_are_written(
+    tmp_path, example_records
+):
+    written = example_records(
+        tmp_path / "world", {"train": 3}, fields=("image", "teacher")
+    )["train"]
+    teacher = save_teacher(tmp_path / "teacher")
+    card = {"answers": ["building", "height"]}
+    (tmp_path / "teacher" / "model_card.json").write_text(json.dumps(card))
+    soft = label(tmp_path, teacher)
+    assert read_manifest(soft).spec.teacher_answers == ("building", "height")
+    for old, new in zip(written, read_records(soft, "train"), strict=True):
+        assert set(new["teacher"]) == {
+            "valid",
+            "building_probs",
+            "centroid_density",
+            "height_m",
+        }
+        red = old["image"]["rgb"][..., 0] / 255 * old["image"]["valid"]
+        np.testing.assert_allclose(
+            new["teacher"]["building_probs"], red, rtol=1e-3, atol=1e-6
+        )
 
 
 def test_the_hash_covers_names_and_contents(tmp_path):
