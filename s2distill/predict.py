@@ -4,9 +4,10 @@ r"""Maps a region: Sentinel-2 GeoTIFFs in, a cloud-optimised GeoTIFF out.
         --frames='scene/*.tif' --output=map.tif
 
 The map has four bands: building and road (probability), centroid_density
-(buildings per pixel; its sum over an area is the count) and height_m. Its
-grid is that of the frames, each pixel cut into as many as the model answers.
-Values are float32; NaN stands where no frame shows the ground.
+(buildings per pixel; its sum over an area is the count) and height_m; those
+that nobody taught the model, as its card tells, are left out. Its grid is
+that of the frames, each pixel cut into as many as the model answers. Values
+are float32; NaN stands where no frame shows the ground.
 """
 
 import dataclasses
@@ -14,6 +15,7 @@ import datetime
 import math
 import pathlib
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from s2distill.errors import ConfigError
@@ -109,15 +111,15 @@ def run(config: Config) -> None:
     sys.stdout.write(f"Map: {config.output}\n")
 
 
-def map_layers() -> "tuple[Layer, ...]":
-    """Bands of a map, in the order of `region.MAP_OUTPUTS`.
+def map_layers(outputs: Sequence[str]) -> "tuple[Layer, ...]":
+    """Bands of a map of some of `serving.card.MAP_OUTPUTS`.
 
     Steps: a thousandth of a probability; 6 cm; a millionth of a building,
     of which sums keep all but one.
     """
     from s2distill.geo.raster import Layer
 
-    return (
+    layers = (
         Layer(name="building", unit="probability", step=2**-10),
         Layer(name="road", unit="probability", step=2**-10),
         Layer(
@@ -128,6 +130,7 @@ def map_layers() -> "tuple[Layer, ...]":
         ),
         Layer(name="height_m", unit="m", step=2**-4),
     )
+    return tuple(layer for layer in layers if layer.name in outputs)
 
 
 def _write_map(config: Config, stack: "FrameStack", card: "ModelCard") -> None:
@@ -158,7 +161,7 @@ def _write_map(config: Config, stack: "FrameStack", card: "ModelCard") -> None:
         write_cog(
             config.output,
             stack.grid.refined(card.label_factor),
-            map_layers(),
+            map_layers(card.map_outputs),
             tags=tags,
         ) as writer,
     ):
@@ -167,6 +170,7 @@ def _write_map(config: Config, stack: "FrameStack", card: "ModelCard") -> None:
             predictor,
             bands=card.bands,
             label_factor=card.label_factor,
+            outputs=card.map_outputs,
             options=options,
             on_window=bar.update,
         ):

@@ -1,7 +1,9 @@
 """The program, from files to a file, with a model that can be told by hand."""
 
+import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 
@@ -164,6 +166,27 @@ def test_a_map_holds_the_model_s_answers_in_their_place(
     assert abs(np.nansum(density) - np.nansum(fine[..., 1]) * 1e-7) < (
         41 * FACTOR * 2**-20
     )
+
+
+def test_a_map_leaves_out_what_nobody_taught_the_model(
+    make_config, scene, toy_model, tmp_path
+):
+    model = tmp_path / "buildings"
+    shutil.copytree(toy_model, model)
+    card = json.loads((model / "model_card.json").read_text())
+    card["answers"] = ["building"]
+    (model / "model_card.json").write_text(json.dumps(card))
+    predict.run(make_config())
+    predict.run(
+        make_config(model=str(model), output=str(tmp_path / "less.tif"))
+    )
+    with (
+        rasterio.open(tmp_path / "out" / "map.tif") as whole,
+        rasterio.open(tmp_path / "less.tif") as less,
+    ):
+        assert less.descriptions == ("building", "centroid_density")
+        assert less.units == ("probability", "buildings/pixel")
+        np.testing.assert_array_equal(less.read(), whole.read([1, 3]))
 
 
 def test_a_map_wider_than_a_block_has_overviews(make_config, tmp_path):

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,7 +18,6 @@ from s2distill.errors import FrameError
 from s2distill.geo.windows import AxisPlan
 from s2distill.geo.windows import plan_axis
 
-MAP_OUTPUTS = ("building", "road", "centroid_density", "height_m")
 # Bright in blue: cloud and snow; see `RegionOptions.cloud_dn`.
 CLOUD_BAND = "B2"
 # Networks halve their input a few times; a window is padded until that works.
@@ -57,6 +57,7 @@ def map_region(
     *,
     bands: tuple[str, ...],
     label_factor: int,
+    outputs: Sequence[str],
     options: RegionOptions,
     on_window: Callable[[int], object] = lambda windows: None,
 ) -> Iterator[np.ndarray]:
@@ -66,15 +67,16 @@ def map_region(
       stack: T frames on a grid of H x W pixels.
       predict: Takes {"s2_dn": uint16 [1, t, y, x, C], "frame_valid": uint8
         [1, t, y, x]}, t >= 1, answers float32 [1, y * label_factor,
-        x * label_factor, 1] under each name of `MAP_OUTPUTS`.
+        x * label_factor, 1] under each name of `outputs`.
       bands: The C bands that it takes, in order.
       label_factor: Map pixels per frame pixel and axis.
+      outputs: Names of the K answers to map.
       options: Windows and frames.
       on_window: Called with 1 after each window.
 
     Yields:
-      float32 [n, W * label_factor, 4] in the order of `MAP_OUTPUTS`; n add up
-      to H * label_factor. NaN where no frame shows the ground.
+      float32 [n, W * label_factor, K] in the order of `outputs`; n add up to
+      H * label_factor. NaN where no frame shows the ground.
 
     Raises:
       FrameError: If no frame shows anything anywhere, after the last window.
@@ -83,7 +85,9 @@ def map_region(
     rows, cols = plan_axes(stack, options)
     row_weights = rows.weights(label_factor)
     col_weights = cols.weights(label_factor)
-    canvas = _Canvas(rows.size * label_factor, cols.length * label_factor)
+    canvas = _Canvas(
+        rows.size * label_factor, cols.length * label_factor, len(outputs)
+    )
     seen_any = False
     for i, top in enumerate(rows.starts):
         for j, left in enumerate(cols.starts):
@@ -94,8 +98,9 @@ def map_region(
                 seen_any = True
                 seen = _enlarged(valid.any(axis=0), label_factor)
                 weight = row_weights[i][:, None] * col_weights[j] * seen
-                answer = _predict_padded(predict, dn, valid, label_factor)
-                canvas.add(answer, weight, left * label_factor)
+                answers = _predict_padded(predict, dn, valid, label_factor)
+                maps = np.stack([answers[name] for name in outputs], axis=-1)
+                canvas.add(maps, weight, left * label_factor)
             on_window(1)
         end = (*rows.starts[1:], rows.length)[i]
         yield canvas.take_rows((end - top) * label_factor)
@@ -124,8 +129,8 @@ def plan_axes(
 class _Canvas:
     """Weighted sums of the rows that windows still add to."""
 
-    def __init__(self, rows: int, cols: int) -> None:
-        self._sums = np.zeros((rows, cols, len(MAP_OUTPUTS)), np.float32)
+    def __init__(self, rows: int, cols: int, depth: int) -> None:
+        self._sums = np.zeros((rows, cols, depth), np.float32)
         self._weights = np.zeros((rows, cols), np.float32)
 
     def add(self, answer: np.ndarray, weight: np.ndarray, left: int) -> None:
@@ -193,8 +198,8 @@ def _choose_frames(valid: np.ndarray, max_frames: int) -> list[int]:
 
 def _predict_padded(
     predict: Predict, dn: np.ndarray, valid: np.ndarray, label_factor: int
-) -> np.ndarray:
-    """The answers for one window, [h, w, 4]."""
+) -> dict[str, np.ndarray]:
+    """The answers for one window, each [h, w]."""
     height, width = valid.shape[1:]
     pad = ((0, 0), (0, -height % _MULTIPLE_PX), (0, -width % _MULTIPLE_PX))
     answers = predict(
@@ -204,7 +209,7 @@ def _predict_padded(
         }
     )
     inside = np.s_[0, : height * label_factor, : width * label_factor, 0]
-    return np.stack([answers[name][inside] for name in MAP_OUTPUTS], axis=-1)
+    return {name: answer[inside] for name, answer in answers.items()}
 
 
 def _enlarged(mask: np.ndarray, factor: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from s2distill.data.frame_stack import open_frames
 from s2distill.errors import ConfigError
 from s2distill.errors import FrameError
 from s2distill.errors import RasterError
-from s2distill.serving.region import MAP_OUTPUTS
+from s2distill.serving.card import MAP_OUTPUTS
 from s2distill.serving.region import RegionOptions
 from s2distill.serving.region import map_region
 
@@ -46,12 +46,13 @@ def random_frames(shape, seed=0):
     return np.random.default_rng(seed).integers(100, 4000, (*shape, 2))
 
 
-def run_map(stack, predict, **options):
+def run_map(stack, predict, outputs=tuple(MAP_OUTPUTS), **options):
     blocks = map_region(
         stack,
         predict,
         bands=BANDS,
         label_factor=FACTOR,
+        outputs=outputs,
         options=RegionOptions(**{"window_px": 12, "overlap_px": 4, **options}),
     )
     return np.concatenate(list(blocks))
@@ -106,6 +107,13 @@ def test_a_model_of_single_pixels_gives_each_pixel_its_own_answer(
     np.testing.assert_allclose(result[..., 0], fine[..., 1], rtol=1e-5)
     np.testing.assert_allclose(result[..., 1], fine[..., 0], rtol=1e-5)
     np.testing.assert_allclose(result[..., 2], 2 * fine[..., 1], rtol=1e-5)
+
+
+def test_only_the_outputs_asked_for_are_mapped_in_their_order(write_frames):
+    stack = write_frames(random_frames((2, 13, 17)))
+    whole = run_map(stack, predict_mean)
+    part = run_map(stack, predict_mean, outputs=("height_m", "building"))
+    np.testing.assert_array_equal(part, whole[..., [3, 0]])
 
 
 def test_windows_of_a_local_model_equal_its_single_pass(write_frames):
@@ -216,6 +224,7 @@ def test_every_window_is_reported(write_frames):
             predict_constant,
             bands=BANDS,
             label_factor=FACTOR,
+            outputs=tuple(MAP_OUTPUTS),
             options=RegionOptions(window_px=12, overlap_px=4),
             on_window=counted.append,
         )
@@ -273,6 +282,7 @@ def test_an_exported_student_maps_an_odd_scene_by_windows(
                     predictor,
                     bands=card.bands,
                     label_factor=card.label_factor,
+                    outputs=card.map_outputs,
                     options=RegionOptions(window_px=side, overlap_px=8),
                 )
             )
