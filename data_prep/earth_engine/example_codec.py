@@ -92,6 +92,14 @@ def encode_example(values: Mapping[str, np.ndarray]) -> bytes:
     """
     import tensorflow as tf
 
+    check_size(values)
+    features = {name: _encode(array) for name, array in values.items()}
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
+
+
+def check_size(values: Mapping[str, np.ndarray]) -> None:
+    """Raises RecordError if values are more than one record can hold."""
     size = sum(_stored_bytes(array) for array in values.values())
     if size > MOST_BYTES:
         raise RecordError(
@@ -99,9 +107,6 @@ def encode_example(values: Mapping[str, np.ndarray]) -> bytes:
             f"record holds {MOST_BYTES:,}: write fewer bands, or export the "
             "image in smaller patches"
         )
-    features = {name: _encode(array) for name, array in values.items()}
-    example = tf.train.Example(features=tf.train.Features(feature=features))
-    return example.SerializeToString(deterministic=True)
 
 
 def _stored_bytes(values: np.ndarray) -> int:
