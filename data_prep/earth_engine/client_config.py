@@ -62,13 +62,18 @@ def check_client_config(config: ClientConfig) -> None:
             f"{config.ee_key_file!r}: a key file and service_account belong "
             "together"
         )
+    check_quota(config)
+
+
+def check_quota(config: ClientConfig) -> None:
+    """ConfigError at numbers that no request could keep to."""
     for name in (
         "requests_in_flight",
         "requests_per_s",
         "request_timeout_s",
         "max_tries",
     ):
-        if getattr(config, name) <= 0:
+        if not getattr(config, name) > 0:  # nor NaN
             raise ConfigError(
                 f"--{name}={getattr(config, name)} must be above 0"
             )

@@ -4,6 +4,7 @@ import dataclasses
 
 from data_prep.earth_engine.client_config import ClientConfig
 from data_prep.earth_engine.client_config import check_client_config
+from data_prep.earth_engine.client_config import check_quota
 from data_prep.earth_engine.recipe import Recipe
 from data_prep.earth_engine.recipe import check_recipe
 from data_prep.earth_engine.record_config import RecordsConfig
@@ -27,10 +28,12 @@ class ExportConfig(RecordsConfig, ClientConfig, Recipe):
 def check_export_config(config: ExportConfig) -> None:
     """Raises ConfigError at flags that make no sense."""
     check_recipe(config)
-    if not config.dry_run:
+    if config.dry_run:
+        check_quota(config)
+    else:
         check_client_config(config)
     check_records_config(config)
-    if config.assumed_answer_s <= 0:
+    if not config.assumed_answer_s > 0:  # nor NaN
         raise ConfigError(
             f"--assumed_answer_s={config.assumed_answer_s} must be above 0"
         )

@@ -5,6 +5,7 @@ export inherit these flags, so a flagfile of one is read by the other.
 """
 
 import dataclasses
+import math
 from typing import Literal
 
 from s2distill.data.bands import DEFAULT_BANDS
@@ -186,7 +187,7 @@ def check_recipe(recipe: Recipe) -> None:
         low, high = recipe.image_range_dn
     except ValueError:
         low, high = 0.0, 0.0
-    if not low < high:
+    if not (low < high and math.isfinite(high - low)):
         raise ConfigError(
             f"--image_range={','.join(recipe.image_range)}: two numbers are "
             "needed, the lower first, such as 0,255 or 200,3000"
@@ -202,7 +203,7 @@ def _check_numbers(recipe: Recipe) -> None:
         "road_width_m": 0,
     }
     for name, bound in least.items():
-        if getattr(recipe, name) < bound:
+        if not getattr(recipe, name) >= bound:  # nor NaN
             raise ConfigError(
                 f"--{name}={getattr(recipe, name)} must be at least {bound}"
             )
@@ -217,6 +218,10 @@ def _check_numbers(recipe: Recipe) -> None:
             raise ConfigError(
                 f"--{name}={getattr(recipe, name)} must be within 0..1"
             )
+    if not math.isfinite(recipe.building_filter_min):
+        raise ConfigError(
+            f"--building_filter_min={recipe.building_filter_min} is no number"
+        )
 
 
 def _check_tables(recipe: Recipe) -> None:
@@ -233,6 +238,12 @@ def _check_tables(recipe: Recipe) -> None:
                 f"--{name}={getattr(recipe, name)} needs --{other}; give it, "
                 "or leave both out"
             )
+    if recipe.road_width_property and not recipe.road_width_m:
+        raise ConfigError(
+            f"--road_width_property={recipe.road_width_property} with "
+            "--road_width_m=0, which says that --roads holds polygons; give "
+            "the width of lines that name none, or leave the property out"
+        )
     if recipe.label_fields and not recipe.image:
         raise ConfigError(
             "--buildings or --roads without --image: labels are drawn where "

@@ -51,10 +51,15 @@ def check_records_config(config: RecordsConfig) -> None:
         raise ConfigError(
             f"--records_per_shard={config.records_per_shard} must be at least 1"
         )
-    try:
-        if config.date:
-            datetime.date.fromisoformat(config.date)
-    except ValueError as error:
+    if config.date and not _is_date(config.date):
         raise ConfigError(
-            f"--date={config.date} is no date YYYY-MM-DD: {error}"
-        ) from error
+            f"--date={config.date} is no date YYYY-MM-DD, such as 2020-07-01"
+        )
+
+
+def _is_date(text: str) -> bool:
+    try:
+        # Python takes 20200701 and 2020-W27-3 too; elsewhere they are none.
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
