@@ -2,7 +2,8 @@
 
     PENDING -> RUNNING -> SUCCEEDED | FAILED | CANCELLED
 
-Files are written into `settings.bucket` when an operation succeeds.
+Files are written into `settings.bucket`, if there is one, when an operation
+succeeds.
 """
 
 import copy
@@ -139,12 +140,13 @@ class Exports:
         elif bad:
             self._end(operation, "FAILED", "User memory limit exceeded.")
         else:
-            write_export(
-                request,
-                self.settings.bucket,
-                frames_missing=self.settings.frames_missing,
-                depth_last=self.settings.depth_last,
-            )
+            if self.settings.bucket:
+                write_export(
+                    request,
+                    self.settings.bucket,
+                    frames_missing=self.settings.frames_missing,
+                    depth_last=self.settings.depth_last,
+                )
             self._end(operation, "SUCCEEDED", "")
             metadata["destinationUris"] = [
                 "https://console.developers.google.com/storage/browser/"

@@ -53,7 +53,8 @@ class Settings:
       mixed_up: Every answer shows the place of the request before it.
       log: Each pixel request is appended here, one JSON line each.
       check_graphs: Check each expression against the algorithm list.
-      bucket: Local folder that plays Cloud Storage for exports.
+      bucket: Local folder that plays Cloud Storage for exports; without it
+        they end, but there are no files.
       export_polls: An export's state changes after so many questions.
       failed_exports: Words; an export whose description has one fails.
       queue_limit: More waiting exports are refused with 429.
@@ -302,8 +303,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             raise Refusal(400, "Image.load: Image asset 'x' not found.")
         if len(bands) > LIMIT_BANDS:
             raise Refusal(400, f"Too many bands: {len(bands)} > {LIMIT_BANDS}")
-        size = height * width * sum(
-            np.dtype(world.band_type(b)).itemsize for b in bands
+        size = (
+            height
+            * width
+            * sum(np.dtype(world.band_type(b)).itemsize for b in bands)
         )
         if size > settings.limit_bytes:
             raise Refusal(
