@@ -163,8 +163,8 @@ def _mark(one: Any, two: Any) -> Any:
         if pair == [one, two]:
             return _write_gap(name)
     raise ValueError(
-        f"two places give {one!r} and {two!r} in one graph: neither is one "
-        f"of the constants {', '.join(_CONSTANTS)}; see `prepared`"
+        f"the graphs of two places differ in {one!r:.80} and {two!r:.80}, "
+        f"which is none of the six constants {', '.join(_CONSTANTS)}"
     )
 
 
