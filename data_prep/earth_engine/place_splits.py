@@ -8,7 +8,6 @@ from data_prep.earth_engine.place_candidates import Squares
 from data_prep.split import SplitRule
 from data_prep.split import split_of_block
 from s2distill.data.schema import SPLITS
-from s2distill.errors import ConfigError
 
 BETWEEN_SPLITS = "between two splits"
 # Blocks of one row and the next differ by so much; columns never do.
@@ -27,20 +26,10 @@ def splits_of_squares(rule: SplitRule, squares: Squares) -> np.ndarray:
 
     Returns:
       [N] int8: index into SPLITS, -1 where two splits are near.
-
-    Raises:
-      ConfigError: Blocks smaller than a square, of which hardly one would
-        lie in one split.
     """
     number = squares.cols.size
     if rule.validation_share == rule.test_share == 0 or number == 0:
         return np.full(number, SPLITS.index("train"), np.int8)
-    if rule.block_m < squares.tile_m:
-        raise ConfigError(
-            f"--block_m={rule.block_m:g} is smaller than a place of "
-            f"{squares.tile_m} m, so that hardly one would lie in one split; "
-            "give blocks of several places"
-        )
     known: dict[int, int] = {}
     codes = None
     for rows, cols in _touched_blocks(rule, squares):

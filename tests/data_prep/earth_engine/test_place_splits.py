@@ -6,7 +6,6 @@ from data_prep.earth_engine.place_splits import splits_of_squares
 from data_prep.split import SplitRule
 from data_prep.split import split_of_footprint
 from s2distill.data.schema import SPLITS
-from s2distill.errors import ConfigError
 
 CRS = "EPSG:32633"
 
@@ -46,9 +45,3 @@ def test_without_held_out_shares_all_is_train_whatever_the_blocks():
 def test_no_square_has_no_split():
     rule = SplitRule(1000, 50, 0.2, 0.2)
     assert splits_of_squares(rule, _squares(32, number=0)).shape == (0,)
-
-
-def test_blocks_smaller_than_a_place_are_refused():
-    rule = SplitRule(319, 50, 0.2, 0.2)
-    with pytest.raises(ConfigError, match="--block_m=319 .* place of 320 m"):
-        splits_of_squares(rule, _squares(32))
