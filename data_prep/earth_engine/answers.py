@@ -13,6 +13,7 @@ import hashlib
 import os
 import pathlib
 import uuid
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -84,27 +85,32 @@ class AnswerStore:
             tf.io.gfile.rmtree(self.directory)
 
     def _path(self, layer: str, key: str) -> str:
+        if not key or "/" in key:
+            raise ValueError(f"the key {key!r} is no name for a file")
         shelf = hashlib.sha256(key.encode()).hexdigest()[:2]
         return os.path.join(self.directory, layer, shelf, key + _SUFFIX)
 
 
-def _write_file(path: pathlib.Path, content: bytes) -> None:
+def _write_file(
+    path: pathlib.Path, content: Sequence[bytes | memoryview]
+) -> None:
     """Under another name first, then renamed: whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        temporary.write_bytes(content)
+        with temporary.open("wb") as file:
+            file.writelines(content)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _write_object(path: str, content: bytes) -> None:
+def _write_object(path: str, content: Sequence[bytes | memoryview]) -> None:
     """An object of Cloud Storage appears when it is whole."""
     import tensorflow as tf
 
     try:
         with tf.io.gfile.GFile(path, "wb") as file:
-            file.write(content)
+            file.write(b"".join(content))
     except tf.errors.OpError as error:
         raise OSError(error.message) from error

@@ -36,6 +36,7 @@ float32, which holds whole numbers only up to 2**24.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -95,10 +96,15 @@ class Layer:
         """Names of the bands, in order."""
         return tuple(self.types)
 
-    @property
+    @functools.cached_property
+    def dtype(self) -> np.dtype:
+        """Of an answer with all bands: one field a band, in order."""
+        return np.dtype(list(self.types.items()))
+
+    @functools.cached_property
     def pixel_bytes(self) -> int:
         """Bytes of one pixel of all bands."""
-        return sum(np.dtype(kind).itemsize for kind in self.types.values())
+        return self.dtype.itemsize
 
 
 def frame_band(frame: int, band: str) -> str:

@@ -9,7 +9,9 @@ are alike: each is read once.
 import ast
 import functools
 import io
+import math
 import struct
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -37,8 +39,11 @@ def read_npy(content: bytes) -> np.ndarray:
         start, (length,) = 12, struct.unpack("<I", content[8:12])
     if length > _MAX_HEADER:
         raise ValueError(f"its header claims {length} bytes")
-    dtype, shape, fortran = _read_header(bytes(content[start : start + length]))
-    count = int(np.prod(shape, dtype=np.int64))
+    dtype, shape, fortran = _read_header(
+        bytes(content[start : start + length]),
+        "latin1" if content[6] < 3 else "utf-8",
+    )
+    count = math.prod(shape)
     body = memoryview(content)[start + length :]
     if len(body) != count * dtype.itemsize:
         raise ValueError(
@@ -49,17 +54,37 @@ def read_npy(content: bytes) -> np.ndarray:
     return array.reshape(shape, order="F" if fortran else "C")
 
 
-def write_npy(array: np.ndarray) -> bytes:
-    """The bytes of a NPY file."""
+def write_npy(array: np.ndarray) -> Sequence[bytes | memoryview]:
+    """The pieces of a NPY file, in order: its header, and the array's memory.
+
+    Args:
+      array: Of any type without Python objects; copied if it is no C array.
+    """
+    whole = np.ascontiguousarray(array)
+    header = _make_header(whole.dtype, whole.shape)
+    return header, memoryview(whole.reshape(-1).view(np.uint8))
+
+
+@functools.lru_cache(maxsize=64)
+def _make_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
     file = io.BytesIO()
-    np.save(file, array, allow_pickle=False)
+    np.lib.format.write_array_header_2_0(
+        file,
+        {
+            "descr": np.lib.format.dtype_to_descr(dtype),
+            "fortran_order": False,
+            "shape": shape,
+        },
+    )
     return file.getvalue()
 
 
 @functools.lru_cache(maxsize=64)
-def _read_header(text: bytes) -> tuple[np.dtype, tuple[int, ...], bool]:
+def _read_header(
+    text: bytes, encoding: str
+) -> tuple[np.dtype, tuple[int, ...], bool]:
     try:
-        header = ast.literal_eval(text.decode("utf-8"))
+        header = ast.literal_eval(text.decode(encoding))
         dtype = np.lib.format.descr_to_dtype(header["descr"])
         shape = tuple(int(size) for size in header["shape"])
         fortran = bool(header["fortran_order"])

@@ -9,6 +9,7 @@ from typing import Any
 import httplib2
 import requests
 import requests.adapters
+import urllib3.exceptions
 
 
 class PooledTransport:
@@ -47,9 +48,22 @@ class PooledTransport:
           TimeoutError: Nothing came for too long.
         """
         try:
-            answer = self._session.request(
-                method, uri, data=body, headers=headers, timeout=self._timeout_s
-            )
+            with self._session.request(
+                method,
+                uri,
+                data=body,
+                headers=headers,
+                timeout=self._timeout_s,
+                stream=True,
+            ) as answer:
+                # In one piece: by default a megabyte comes in a hundred.
+                content = answer.raw.read(decode_content=True)
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise TimeoutError(
+                f"no answer for {self._timeout_s:g} s"
+            ) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise ConnectionError(str(error)) from error
         except requests.exceptions.Timeout as error:
             raise TimeoutError(
                 f"no answer for {self._timeout_s:g} s"
@@ -60,7 +74,7 @@ class PooledTransport:
         # The body is unpacked already; the length of the packed one misleads.
         found.pop("content-encoding", None)
         found["status"] = str(answer.status_code)
-        return httplib2.Response(found), answer.content
+        return httplib2.Response(found), content
 
     def close(self) -> None:
         """Closes the connections."""
