@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from s2distill.errors import ConfigError
 from s2distill.errors import RecordError
 
 _FRAME_BYTES = 16  # length, two checksums around each record
+# Digital numbers as floats: 48 MB/s to 39 % of their size, against 6 MB/s to
+# 39 % at the usual level 6.
+_GZIP_LEVEL = 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -180,7 +184,7 @@ class _Shards:
                 file = f"{self._name}-{number:05d}{self._sharding.suffix}"
                 self._file = tf.io.TFRecordWriter(
                     os.path.join(self._folder, file),
-                    options="GZIP" if self._sharding.compress else None,
+                    options=self._options(),
                 )
                 self.names.append(file)
                 self._bytes = self._patches = 0
@@ -193,6 +197,13 @@ class _Shards:
             file, self._file = self._file, None
             with op_errors():
                 file.close()
+
+    def _options(self) -> Any:
+        import tensorflow as tf
+
+        if not self._sharding.compress:
+            return None
+        return tf.io.TFRecordOptions("GZIP", compression_level=_GZIP_LEVEL)
 
     def _is_full(self, more_bytes: int) -> bool:
         return (
