@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import math
 import random
 
 import googleapiclient.errors
@@ -31,6 +32,7 @@ _RETRY_STATUS = {408, 409, 429}
 _STOP_STATUS = {401, 403}
 BASE_WAIT_S = 1.0
 LONGEST_WAIT_S = 64.0
+_DOUBLINGS = 30  # more than enough, and a float holds it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,22 +90,28 @@ def wait_s(tries: int, fault: Fault, draw: random.Random) -> float:
     Source:
       AWS Architecture Blog, Exponential Backoff And Jitter, 2015.
     """
-    ceiling = min(LONGEST_WAIT_S, BASE_WAIT_S * 2.0 ** (tries - 1))
+    doublings = min(tries - 1, _DOUBLINGS)
+    ceiling = min(LONGEST_WAIT_S, BASE_WAIT_S * 2.0**doublings)
     return max(fault.retry_after_s, draw.uniform(0, ceiling))
 
 
 def _find_http_error(
-    error: BaseException | None,
+    error: Exception,
 ) -> googleapiclient.errors.HttpError | None:
-    while error is not None:
-        if isinstance(error, googleapiclient.errors.HttpError):
-            return error
-        error = error.__cause__ or error.__context__
+    """The error itself, or what the client made it of.
+
+    Not further down the chain: there stand errors that somebody was handling
+    meanwhile, such as the answer to a larger request.
+    """
+    for found in (error, error.__context__):
+        if isinstance(found, googleapiclient.errors.HttpError):
+            return found
     return None
 
 
 def _read_retry_after(error: googleapiclient.errors.HttpError) -> float:
     try:
-        return max(0.0, float(error.resp.get("retry-after", 0)))
+        seconds = float(error.resp.get("retry-after", 0))
     except ValueError:  # a date: rare, and the back-off is enough
         return 0.0
+    return max(0.0, seconds) if math.isfinite(seconds) else 0.0

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -48,27 +49,35 @@ def plan_requests(
       guard.
     """
     bands = [b for b in layer.bands if b not in GUARD_BANDS]
+    sizes = [layer.dtype[b].itemsize for b in bands]
+    guard_size = layer.pixel_bytes - sum(sizes)
+
+    def pixel_bytes(groups: int) -> int:
+        """Of the largest group, its guard included."""
+        return guard_size + max(map(sum, _cut(sizes, groups)))
+
     groups = -(-len(bands) // (LIMIT_BANDS - len(GUARD_BANDS)))
     pixels = grid.height * grid.width
     # Bands alone may do it, while a group is still wider than its guard.
     while (
         groups < len(bands)
-        and _request_bytes(layer, bands, groups) * pixels > limit_bytes
+        and pixel_bytes(groups) * pixels > limit_bytes
         and len(bands) / groups > 32
     ):
         groups += 1
     cuts = 1
     while (
-        _request_bytes(layer, bands, groups)
+        cuts < max(grid.height, grid.width)
+        and pixel_bytes(groups)
         * -(-grid.height // cuts)
         * -(-grid.width // cuts)
         > limit_bytes
     ):
         cuts += 1
     return [
-        (window, group)
+        (window, tuple(group))
         for window in _cut_windows(grid, cuts)
-        for group in _cut_bands(bands, groups)
+        for group in _cut(bands, groups)
     ]
 
 
@@ -108,22 +117,24 @@ def _ask_pieces(
     ask: Ask, grid: Grid, bands: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], tuple[int, int], np.ndarray]]:
     """Bands, (row, col) within `grid`, and answer of each piece."""
+    answer = None
     try:
         answer = ask(grid, (*bands, *GUARD_BANDS))
     except TooLargeError:
-        if len(bands) > 1:
-            half = len(bands) // 2
-            for part in (bands[:half], bands[half:]):
-                yield from _ask_pieces(ask, grid, part)
-            return
-        if grid.height * grid.width == 1:
+        if len(bands) == grid.height == grid.width == 1:
             raise
+    # Not while the error is handled: it would be part of each later one.
+    if answer is not None:
+        yield bands, (0, 0), answer
+    elif len(bands) > 1:
+        half = len(bands) // 2
+        for part in (bands[:half], bands[half:]):
+            yield from _ask_pieces(ask, grid, part)
+    else:
         for row, col, height, width in _halve(grid):
             window = grid.cropped(row, col, height, width)
             for part, (top, left), found in _ask_pieces(ask, window, bands):
                 yield part, (row + top, col + left), found
-        return
-    yield bands, (0, 0), answer
 
 
 def _halve(grid: Grid) -> list[tuple[int, int, int, int]]:
@@ -144,7 +155,8 @@ def _cast(values: np.ndarray, kind: str, band: str) -> np.ndarray:
     """Values as the type of the layer; nothing may be lost."""
     if np.can_cast(values.dtype, kind):
         return values
-    cast = values.astype(kind)
+    with np.errstate(invalid="ignore"):  # NaN; seen in the next line
+        cast = values.astype(kind)
     if not np.array_equal(cast, values):
         raise AnswerError(
             f"band {band} came as {values.dtype} with values from "
@@ -153,21 +165,10 @@ def _cast(values: np.ndarray, kind: str, band: str) -> np.ndarray:
     return cast
 
 
-def _request_bytes(layer: Layer, bands: list[str], groups: int) -> int:
-    """Bytes of a pixel of the largest group, its guard included."""
-    sizes = {
-        name: np.dtype(kind).itemsize for name, kind in layer.types.items()
-    }
-    guard = sum(sizes[name] for name in GUARD_BANDS)
-    return guard + max(
-        sum(sizes[name] for name in group)
-        for group in _cut_bands(bands, groups)
-    )
-
-
-def _cut_bands(bands: list[str], groups: int) -> list[tuple[str, ...]]:
-    edges = [len(bands) * n // groups for n in range(groups + 1)]
-    return [tuple(bands[a:b]) for a, b in itertools.pairwise(edges)]
+def _cut(items: list[Any], groups: int) -> list[list[Any]]:
+    """The items in order, in groups of near equal number."""
+    edges = [len(items) * n // groups for n in range(groups + 1)]
+    return [items[a:b] for a, b in itertools.pairwise(edges)]
 
 
 def _cut_windows(grid: Grid, cuts: int) -> list[tuple[int, int, int, int]]:
