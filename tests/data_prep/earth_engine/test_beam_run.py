@@ -1,8 +1,15 @@
 """Beam's options, and what is said of a pipeline that fails."""
 
+import os
+import pathlib
+import shutil
+import sys
+import tarfile
+
 import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import StandardOptions
+from apache_beam.runners.portability.stager import Stager
 
 from data_prep.earth_engine.beam_run import count_workers
 from data_prep.earth_engine.beam_run import is_local
@@ -88,3 +95,31 @@ def test_the_bar_shows_what_is_there_and_ends_with_the_block(capsys):
     shown = capsys.readouterr().err
     assert "4/10" in shown  # what an earlier run left counts at once
     assert "9/10" in shown
+
+
+def test_beam_stages_the_whole_package_for_its_workers(tmp_path, monkeypatch):
+    root = pathlib.Path(__file__).resolve().parents[3]
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / name, source)
+    skip = shutil.ignore_patterns("__pycache__")
+    for name in ("s2distill", "data_prep"):
+        shutil.copytree(root / name, source / name, ignore=skip)
+    # Beam asks for `python`, which is the one that runs us.
+    folder = pathlib.Path(sys.executable).parent
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    options = make_options(
+        (*DATAFLOW, f"--setup_file={source / 'setup.py'}"), paths=[]
+    )
+    Stager.create_job_resources(options, str(target))
+    [package] = target.glob("*.tar.gz")
+    with tarfile.open(package) as file:
+        names = {name.partition("/")[2] for name in file.getnames()}
+    modules = {
+        path.relative_to(root).as_posix()
+        for name in ("s2distill", "data_prep")
+        for path in (root / name).rglob("*.py")
+    }
+    assert modules <= names
