@@ -35,6 +35,11 @@ from s2distill.errors import ConfigError
 from s2distill.errors import S2DistillError
 
 _WIDTH = 79
+# What libraries log at each import or call, and nobody can act on.
+_NOISE = (
+    "FeatureConnector.dtype",  # TFDS 4.9 warns of its own attribute
+    "apitools not found",  # Beam without Google Cloud
+)
 
 
 def flag(
@@ -121,9 +126,8 @@ def _quieten_libraries() -> None:
     logging.set_verbosity(logging.INFO)
     # TensorFlow tells of its CPU kernels at each start; warnings stay.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    # TFDS 4.9 warns of its own attribute for each feature of each folder.
     logging.get_absl_handler().addFilter(
-        lambda record: "FeatureConnector.dtype" not in record.getMessage()
+        lambda record: not any(words in record.getMessage() for words in _NOISE)
     )
     # GDAL warns of odd tags at each opening of a file, hundreds of times in a
     # map; its errors are raised.

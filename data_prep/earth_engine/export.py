@@ -14,7 +14,7 @@ OUTPUT.work/dead_letter.jsonl.
 import sys
 from typing import TYPE_CHECKING
 
-from data_prep.earth_engine.export_config import ExportConfig
+from data_prep.earth_engine.export_config import ExportConfig as Config
 from data_prep.earth_engine.export_config import check_export_config
 from s2distill.flag_config import run_program
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from data_prep.earth_engine.planner import Plan
 
 
-def run(config: ExportConfig) -> None:
+def run(config: Config) -> None:
     """Writes the record folder, or prints the plan."""
     from data_prep.earth_engine.planner import format_plan
     from data_prep.earth_engine.wanted_places import read_wanted
@@ -35,13 +35,13 @@ def run(config: ExportConfig) -> None:
         _export(config)
 
 
-def _plan(config: ExportConfig, wanted: list["Place"]) -> "Plan":
+def _plan(config: Config, wanted: list["Place"]) -> "Plan":
+    from data_prep.earth_engine.answers import AnswerStore
     from data_prep.earth_engine.layers import make_layers
     from data_prep.earth_engine.planner import make_plan
-    from data_prep.earth_engine.record_run import open_answers
 
     layers = make_layers(config)
-    store = open_answers(config)
+    store = AnswerStore(config.answers_folder)
     kept = {place.key for place in wanted}
     for layer in layers:
         kept &= store.keys(layer.name)
@@ -56,7 +56,7 @@ def _plan(config: ExportConfig, wanted: list["Place"]) -> "Plan":
     )
 
 
-def _export(config: ExportConfig) -> None:
+def _export(config: Config) -> None:
     import apache_beam as beam
 
     from data_prep.earth_engine.beam_run import count_workers
@@ -68,7 +68,6 @@ def _export(config: ExportConfig) -> None:
     from data_prep.earth_engine.prepared import prepare_layer
     from data_prep.earth_engine.record_run import check_output
     from data_prep.earth_engine.record_run import make_record_folder
-    from data_prep.earth_engine.record_run import open_answers
 
     check_output(config)
     options = make_options(
@@ -83,7 +82,7 @@ def _export(config: ExportConfig) -> None:
             (layer, prepare_layer(config, layer))
             for layer in make_layers(config)
         ),
-        answers=open_answers(config).directory,
+        answers=config.answers_folder,
         date=config.date,
         workers=count_workers(options),
     )
@@ -98,7 +97,7 @@ def _export(config: ExportConfig) -> None:
 
 def main() -> None:
     """Entry point of the console script."""
-    run_program(run, ExportConfig, __doc__)
+    run_program(run, Config, __doc__)
 
 
 if __name__ == "__main__":

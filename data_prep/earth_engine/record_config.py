@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import os
 
 from s2distill.errors import ConfigError
 from s2distill.flag_config import flag
@@ -43,6 +44,11 @@ class RecordsConfig:
     def work_folder(self) -> str:
         """Where answers, dead letters and summary lie."""
         return self.workdir or f"{self.output.rstrip('/')}.work"
+
+    @property
+    def answers_folder(self) -> str:
+        """Where the answers of this run, and of those before it, lie."""
+        return os.path.join(self.work_folder, "answers")
 
 
 def check_records_config(config: RecordsConfig) -> None:

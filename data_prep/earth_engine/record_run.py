@@ -36,14 +36,8 @@ from s2distill.errors import OutputError
 from s2distill.errors import RecordError
 from s2distill.flag_config import to_flag_lines
 
-_ANSWERS = "answers"
 # They say where a secret lies, and belong in no record.
 _PRIVATE_FLAGS = ("--ee_key_file=",)
-
-
-def open_answers(config: RecordsConfig) -> AnswerStore:
-    """The answers of this run, and of those before it."""
-    return AnswerStore(os.path.join(config.work_folder, _ANSWERS))
 
 
 def check_output(config: RecordsConfig) -> None:
@@ -88,7 +82,7 @@ def make_record_folder(
       EarthEngineError: The pipeline failed.
       RecordError: No place became a record.
     """
-    store = open_answers(config)
+    store = AnswerStore(config.answers_folder)
     folder = _staging_folder(config)
     plan = RecordsPlan(
         places=config.places,

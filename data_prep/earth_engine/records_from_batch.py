@@ -104,14 +104,13 @@ def _make_ingest_settings(
     from data_prep.earth_engine.batch_ledger import Ledger
     from data_prep.earth_engine.batch_settings import LEDGER_FILE
     from data_prep.earth_engine.ingest import IngestSettings
-    from data_prep.earth_engine.record_run import open_answers
 
     ledger = Ledger(os.path.join(config.workdir, LEDGER_FILE))
     entries = ledger.entries()
     return IngestSettings(
         batch=batch,
         exports=config.exports or batch.exports,
-        answers=open_answers(records).directory,
+        answers=records.answers_folder,
         attempts={entry.task: entry.attempt for entry in entries},
         states={
             entry.task: f"{entry.state} {entry.message}".strip()
