@@ -71,10 +71,14 @@ class PooledTransport:
         except requests.exceptions.RequestException as error:
             raise ConnectionError(str(error)) from error
         found = {key.lower(): value for key, value in answer.headers.items()}
-        # The body is unpacked already; the length of the packed one misleads.
-        found.pop("content-encoding", None)
+        if found.pop("content-encoding", None):
+            # The body is unpacked already; the length of the packed misleads.
+            found["content-length"] = str(len(content))
         found["status"] = str(answer.status_code)
-        return httplib2.Response(found), content
+        response = httplib2.Response(found)
+        # What errors say whose body does not: "Bad Gateway", by default "Ok".
+        response.reason = answer.reason
+        return response, content
 
     def close(self) -> None:
         """Closes the connections."""
