@@ -6,6 +6,7 @@ from data_prep.earth_engine.client_config import ClientConfig
 from data_prep.earth_engine.client_config import check_client_config
 from data_prep.earth_engine.recipe import Recipe
 from data_prep.earth_engine.recipe import check_recipe
+from data_prep.earth_engine.record_config import check_date
 from s2distill.errors import ConfigError
 from s2distill.flag_config import flag
 
@@ -74,6 +75,7 @@ class BatchConfig(ClientConfig, Recipe):
 def check_batch_config(config: BatchConfig) -> None:
     """Raises ConfigError at flags that make no sense."""
     check_recipe(config)
+    check_date(config.date)
     if not config.dry_run:
         check_client_config(config)
     if not 1 <= config.max_waiting <= QUEUE_LIMIT:

