@@ -293,7 +293,11 @@ def _help_text(config_class: type, description: str) -> str:
             if isinstance(value, tuple):
                 value = ",".join(value)
             shown += f", default {value!r}" if value == "" else f", {value}"
-        parts.append(f"  --{field.name}  ({shown})")
+        parts.append(
+            flags.text_wrap(
+                f"--{field.name}  ({shown})", _WIDTH, "      ", "  "
+            )
+        )
         parts.append(
             flags.text_wrap(field.metadata["help"], _WIDTH, "      ", "      ")
         )

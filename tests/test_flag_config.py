@@ -239,3 +239,17 @@ def test_an_error_that_is_a_bug_keeps_its_traceback(monkeypatch):
 
     with pytest.raises(ZeroDivisionError, match="a bug"):
         _main(monkeypatch, fail, "--output=o")
+
+
+def test_help_of_many_choices_stays_within_80_columns(capsys):
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Wide:
+        credentials: Literal[
+            "application_default", "service_account", "anonymous"
+        ] = flag("application_default", help="Whose they are.")
+
+    with pytest.raises(SystemExit):
+        parse_config(Wide, ["program", "--help"])
+    text = capsys.readouterr().out
+    assert "--credentials  (application_default|service_account" in text
+    assert max(map(len, text.splitlines())) <= 80
