@@ -95,14 +95,19 @@ def _write_file(
     path: pathlib.Path, content: Sequence[bytes | memoryview]
 ) -> None:
     """Under another name first, then renamed: whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with temporary.open("wb") as file:
+        try:
+            file = temporary.open("wb")
+        except FileNotFoundError:  # the first of its folder
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = temporary.open("wb")
+        with file:
             file.writelines(content)
         os.replace(temporary, path)
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
 
 
 def _write_object(path: str, content: Sequence[bytes | memoryview]) -> None:

@@ -32,6 +32,7 @@ from data_prep.earth_engine.wanted_places import list_wanted
 from s2distill.atomic_write import check_absent
 from s2distill.data.manifest import MANIFEST_FILE
 from s2distill.data.manifest import STATISTICS_FILE
+from s2distill.data.record_folder import shard_pattern
 from s2distill.errors import OutputError
 from s2distill.errors import RecordError
 from s2distill.flag_config import to_flag_lines
@@ -135,11 +136,16 @@ def _staging_folder(config: RecordsConfig) -> str:
 
 def _clear_folder(folder: str) -> None:
     """Files of a run with other numbers of files must not stay among ours."""
+    if not is_remote(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
     import tensorflow as tf
 
-    if tf.io.gfile.exists(folder):
-        tf.io.gfile.rmtree(folder)
-    tf.io.gfile.makedirs(folder)
+    # In a bucket may lie what is not ours. The manifest goes first: without
+    # it no reader takes the folder for whole.
+    for pattern in (MANIFEST_FILE, STATISTICS_FILE, shard_pattern()):
+        for path in tf.io.gfile.glob(os.path.join(folder, pattern)):
+            tf.io.gfile.remove(path)
 
 
 def _run(

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,11 @@ def shard_name(split: str, index: int, count: int) -> str:
     return f"{DATASET_NAME}-{split}.tfrecord-{index:05d}-of-{count:05d}"
 
 
+def shard_pattern() -> str:
+    """A glob of the files of all splits."""
+    return f"{DATASET_NAME}-*.tfrecord-*-of-*"
+
+
 def write_tfds_metadata(
     directory: str | os.PathLike[str], features: Any, shards: Sequence[Shard]
 ) -> None:
@@ -26,10 +32,32 @@ def write_tfds_metadata(
       features: TFDS features of the records.
       shards: All files, of each split in order.
     """
+    if "://" not in os.fspath(directory):
+        _write_local(pathlib.Path(directory), features, shards)
+        return
+    import tensorflow as tf
+
+    # TFDS knows some file systems, TensorFlow all that it was given.
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        # It looks for the files by name, and takes their lengths from us.
+        stand_ins = {folder / shard.file for shard in shards}
+        for path in stand_ins:
+            path.touch()
+        _write_local(folder, features, shards)
+        for path in sorted(set(folder.iterdir()) - stand_ins):
+            tf.io.gfile.copy(
+                str(path), os.path.join(directory, path.name), overwrite=True
+            )
+
+
+def _write_local(
+    directory: pathlib.Path, features: Any, shards: Sequence[Shard]
+) -> None:
     import tensorflow_datasets as tfds
 
     template = tfds.core.ShardedFileTemplate(
-        data_dir=pathlib.Path(directory),
+        data_dir=directory,
         dataset_name=DATASET_NAME,
         filetype_suffix="tfrecord",
     )

@@ -1,5 +1,7 @@
 """TFDS metadata: what TFDS reads of files that are there."""
 
+import fnmatch
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,11 +9,17 @@ import tensorflow_datasets as tfds
 
 from s2distill.data.manifest import Shard
 from s2distill.data.record_folder import shard_name
+from s2distill.data.record_folder import shard_pattern
 from s2distill.data.record_folder import write_tfds_metadata
 
 
 def test_files_are_named_as_tfds_expects():
     assert shard_name("test", 3, 12) == "s2distill-test.tfrecord-00003-of-00012"
+
+
+def test_the_pattern_finds_files_of_records_and_nothing_else():
+    assert fnmatch.fnmatch(shard_name("train", 0, 1), shard_pattern())
+    assert not fnmatch.fnmatch("dataset_info.json", shard_pattern())
 
 
 @pytest.mark.parametrize("lengths", [(2, 3), (2, 0, 1), (0, 2)])
