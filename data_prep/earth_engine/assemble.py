@@ -11,6 +11,7 @@ from data_prep.earth_engine.layers import FRAME_SCORE
 from data_prep.earth_engine.layers import HEIGHT_M
 from data_prep.earth_engine.layers import LABEL_FACTOR
 from data_prep.earth_engine.layers import VIEW_DEG
+from data_prep.earth_engine.layers import VIEW_UNKNOWN
 from data_prep.earth_engine.layers import WEAK_COUNT
 from data_prep.earth_engine.layers import WEAK_PRESENCE
 from data_prep.earth_engine.layers import frame_band
@@ -150,15 +151,23 @@ def _make_image(recipe: Recipe, fine: np.ndarray) -> dict[str, Any]:
     }
     if recipe.view_angle_property:
         for name in ("view_angle", "view_azimuth"):
-            # Of two images in one place, that of the larger part.
-            middle = np.median(fine[name][valid > 0])
-            image[f"{name}_deg"] = np.float32(middle * VIEW_DEG)
+            image[f"{name}_deg"] = _read_view(fine[name][valid > 0])
     return image
 
 
+def _read_view(units: np.ndarray) -> np.float32:
+    """Degrees, NaN if unknown; of two images that of the larger part.
+
+    No mean: between azimuths of 359 and 1 degrees lies 180.
+    """
+    most = int(np.bincount(units).argmax())
+    return np.float32(np.nan if most == VIEW_UNKNOWN else most * VIEW_DEG)
+
+
 def _read_image_days(fine: np.ndarray) -> list[int]:
+    """Of all images in the place; those without a date have none."""
     days = np.unique(fine["image_day"][fine["image_valid"] > 0])
-    return [int(day) for day in days]
+    return [int(day) for day in days if day > 0]
 
 
 def _make_labels(

@@ -34,7 +34,8 @@ h, w = tile_px * label_factor; C bands.
     teacher/height_m         [h, w] float16, NaN = unknown       `height`
 
 The field `teacher` holds the answers that the specification names: those of a
-network, or weak labels, which are maps that others made.
+network, or weak labels, which are maps that others made. Angles of the
+view are NaN where nobody knows them.
 
 Tensors use TFDS encoding "bytes": reading is 5 times faster than with the
 default lists of integers, at three quarters of the size.
