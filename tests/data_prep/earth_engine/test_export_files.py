@@ -103,6 +103,11 @@ def test_a_folder_stands_for_its_records_only(tmp_path):
     assert find_files(tmp_path) == tuple(expected)
 
 
+def test_files_come_in_the_order_of_numbers_in_their_names(tmp_path):
+    expected = touch(tmp_path, "week_2.tfrecord", "week_10.tfrecord")
+    assert find_files(tmp_path) == tuple(expected)
+
+
 def test_a_file_named_twice_is_read_once(tmp_path):
     (path,) = touch(tmp_path, "a.tfrecord")
     assert find_files([path, f"{tmp_path}/*"]) == (path,)
