@@ -247,6 +247,62 @@ def _raw_records(folder):
     return {p.name: p.read_bytes() for p in folder.glob("*.tfrecord*")}
 
 
+@pytest.mark.slow
+def test_teacher_and_student_train_on_what_was_exported(
+    tmp_path, start_server, reach
+):
+    from s2distill.train import Config as TrainConfig
+    from s2distill.train import run as train
+
+    flags = reach(start_server(check_graphs=False))
+    for name, first_col, asked in (
+        ("labelled", 9_000, FULL),
+        ("weak", 9_500, {**SMALL, "weak_labels": "projects/p/assets/weak"}),
+    ):
+        places = [
+            place_at(
+                ZONE,
+                first_col + 9 * n,
+                46_000,
+                8,
+                split="train" if n < 4 else "validation",
+                date="2020-07-01",
+            )
+            for n in range(6)
+        ]
+        write_places(tmp_path / f"{name}.geojson", places, split_rule=None)
+        config = _config(tmp_path, flags, **asked)
+        run(
+            dataclasses.replace(
+                config,
+                places=str(tmp_path / f"{name}.geojson"),
+                output=str(tmp_path / name),
+            )
+        )
+    shared = {"steps": 1, "epoch_steps": 1, "batch_size": 2, "crop_px": 8}
+    train(
+        TrainConfig(
+            network="teacher",
+            records=(str(tmp_path / "labelled"),),
+            workdir=str(tmp_path / "teacher"),
+            **shared,
+        )
+    )
+    train(
+        TrainConfig(
+            network="student",
+            records=(str(tmp_path / "labelled"), str(tmp_path / "weak")),
+            hard_share=0.5,
+            frames=2,
+            workdir=str(tmp_path / "student"),
+            **shared,
+        )
+    )
+    for name in ("teacher", "student"):
+        [line] = (tmp_path / name / "metrics.jsonl").read_text().splitlines()
+        assert np.isfinite(json.loads(line)["loss"])
+
+
 def test_a_place_that_is_given_up_is_asked_for_alone_the_next_time(
     tmp_path, start_server, reach
 ):
