@@ -1,5 +1,6 @@
 """The files of one layer of one cell, read back as the answers of places."""
 
+import math
 import os
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -8,8 +9,10 @@ import numpy as np
 
 from data_prep.earth_engine.batch_settings import BatchSettings
 from data_prep.earth_engine.cells import Cell
+from data_prep.earth_engine.export_reader import peek_features
 from data_prep.earth_engine.export_reader import read_patches
 from data_prep.earth_engine.guard import check_place
+from data_prep.earth_engine.layers import GUARD_BANDS
 from data_prep.earth_engine.layers import Layer
 from data_prep.earth_engine.mixer import Mixer
 from data_prep.earth_engine.mixer import read_mixer
@@ -57,10 +60,11 @@ def read_cell_layer(
         raise RecordError(f"no mixer in {folder}; the export did not end")
     mixer = read_mixer(path)
     _check_mixer(mixer, cell.expected_mixer(layer), path)
-    kernel = settings.kernel_of(layer)
+    files = os.path.join(folder, "*.tfrecord*")
+    kernel = _find_kernel(files, settings.kernel_of(layer), mixer)
     is_tensor = settings.is_tensor(layer)
     patches = read_patches(
-        os.path.join(folder, "*.tfrecord*"),
+        files,
         mixer,
         bands=_exported_bands(layer, is_tensor),
         kernel_px=(kernel, kernel),
@@ -119,6 +123,20 @@ def _exported_bands(layer: Layer, is_tensor: bool) -> tuple[str, ...]:
     if not is_tensor:
         return layer.bands
     return STACK, STACK_LENGTH, *scalar_bands(layer)
+
+
+def _find_kernel(files: str, asked: int, mixer: Mixer) -> int:
+    """Pixels by which patches were grown.
+
+    The guide says that a patch grows by the kernel in all, the REST reference
+    that it grows by it on each side. The length of a band tells which; that
+    it was understood well, the guard.
+    """
+    if not asked:
+        return 0
+    grown = math.isqrt(peek_features(files)[GUARD_BANDS[0]])
+    kernel = grown - mixer.patch_width
+    return kernel if kernel in (asked, 2 * asked) else asked
 
 
 def _check_mixer(found: Mixer, expected: Mixer, path: str) -> None:

@@ -7,6 +7,7 @@ succeeds.
 """
 
 import copy
+import dataclasses
 import re
 import secrets
 import threading
@@ -142,7 +143,7 @@ class Exports:
         else:
             if self.settings.bucket:
                 write_export(
-                    request,
+                    self._with_margins(request),
                     self.settings.bucket,
                     frames_missing=self.settings.frames_missing,
                     depth_last=self.settings.depth_last,
@@ -153,6 +154,15 @@ class Exports:
                 f"{request.bucket}/{request.prefix.rpartition('/')[0]}/"
             ]
         return operation
+
+    def _with_margins(self, request):
+        if not self.settings.whole_margins:
+            return request
+        return dataclasses.replace(
+            request,
+            margin_width=2 * request.margin_width,
+            margin_height=2 * request.margin_height,
+        )
 
     def _end(self, operation, state, message):
         operation["metadata"]["state"] = state

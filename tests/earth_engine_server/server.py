@@ -63,6 +63,7 @@ class Settings:
       refuse_duplicates: A request id that came before is refused with 409;
         else the operation that it began is answered again.
       depth_last: Arrays lie pixel by pixel, not channel by channel.
+      whole_margins: Patches grow by the kernel on each side, not by half.
     """
 
     latency_s: float = 0.0
@@ -84,6 +85,7 @@ class Settings:
     export_faults: tuple = ()
     refuse_duplicates: bool = False
     depth_last: bool = False
+    whole_margins: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

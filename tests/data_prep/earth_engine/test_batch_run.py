@@ -3,6 +3,7 @@
 import pytest
 
 from data_prep.earth_engine import batch_operations
+from data_prep.earth_engine import batch_run
 from data_prep.earth_engine.batch_ledger import Ledger
 from s2distill.errors import EarthEngineError
 from tests.earth_engine_server.batch_area import connect
@@ -77,6 +78,18 @@ def test_never_more_wait_than_allowed(tmp_path, max_waiting):
         run.run()
         assert _states(run) == ["SUCCEEDED"] * TASKS
         assert max(most) == max_waiting
+
+
+def test_many_tasks_are_looked_at_in_between(tmp_path, monkeypatch):
+    monkeypatch.setattr(batch_run, "_SUBMIT_AT_ONCE", 3)
+    with running_server(export_polls=99) as server:
+        client = connect(server)
+        run = make_run(client, make_settings(), tmp_path)
+        run.run(wait=False)
+        assert _states(run) == ["PENDING"] * TASKS
+        counters = client.counters.read()
+        assert counters["polls"] == 3
+        assert "asleep_s" not in counters
 
 
 def test_operations_of_others_count_too(tmp_path):

@@ -27,6 +27,7 @@ from tests.earth_engine_server.batch_area import make_settings
 from tests.earth_engine_server.batch_area import running_server
 
 CELL = make_cells(PLACES, 3)[0]
+_OF_SERVER = ("depth_last", "whole_margins")
 
 
 def _export(folder, settings, **server_settings):
@@ -40,14 +41,20 @@ def _export(folder, settings, **server_settings):
     }
 
 
+def _split(changes):
+    """Those of the settings, those of the server."""
+    server = {k: v for k, v in changes.items() if k in _OF_SERVER}
+    return {k: v for k, v in changes.items() if k not in server}, server
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """Exports the cell once for each kind of settings."""
     return functools.cache(
         lambda **changes: _export(
             tmp_path_factory.mktemp("exports"),
-            make_settings(**{k: v for k, v in changes.items() if k != "last"}),
-            depth_last=changes.get("last", False),
+            make_settings(**_split(changes)[0]),
+            **_split(changes)[1],
         )
     )
 
@@ -57,24 +64,32 @@ def exported(tmp_path_factory):
     [
         {},
         {"kernel_px": 16},
+        {"kernel_px": 2, "whole_margins": True},
         {"tensor": True},
-        {"tensor": True, "last": True},
+        {"tensor": True, "depth_last": True},
         {"tensor": True, "kernel_px": 2},
-        {"tensor": True, "kernel_px": 2, "last": True},
+        {"tensor": True, "kernel_px": 2, "depth_last": True},
+        {"tensor": True, "kernel_px": 4, "whole_margins": True},
     ],
     ids=str,
 )
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
 def test_every_patch_is_what_its_own_ground_shows(exported, layer, changes):
     folder = exported(**changes)[layer.name]
-    options = {k: v for k, v in changes.items() if k != "last"}
-    settings = make_settings(**options)
+    settings = make_settings(**_split(changes)[0])
     patches = list(read_cell_layer(str(folder), settings, CELL, layer))
     assert [index for index, _ in patches] == list(range(9))
     for index, answer in patches:
         grid = CELL.expected_mixer(layer).patch_grid(index)
         assert_same(answer, expected_answer(grid, layer))
         assert answer.dtype == np.dtype(list(layer.types.items()))
+
+
+def test_a_kernel_that_nobody_asked_for_is_refused(exported):
+    folder = exported(kernel_px=16)["s2"]
+    settings = make_settings(kernel_px=6)
+    with pytest.raises(RecordError, match="a kernel of 16 x 16 fits"):
+        list(read_cell_layer(str(folder), settings, CELL, LAYERS[0]))
 
 
 def test_the_fine_layer_came_in_several_files(exported):
