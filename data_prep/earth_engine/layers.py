@@ -31,8 +31,8 @@ are never masked: what is not there is 0, and a band of its own says where.
       longitude        uint16  hundred-thousandths of a degree, modulo 65536
       latitude         uint16  the same; see `guard`
 
-Day and second are two bands because a TFRecord export makes every number a
-float32, which holds whole numbers only up to 2**24.
+Day and second are two bands, and the guard is small, because batch exports may
+write numbers as float32, which holds whole numbers only up to 2**24.
 """
 
 import dataclasses
