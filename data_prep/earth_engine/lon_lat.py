@@ -74,7 +74,12 @@ def _check_degrees(geometry: shapely.Geometry) -> None:
 
 
 def _join(parts: list[shapely.Geometry]) -> shapely.MultiPolygon:
-    joined = shapely.union_all(np.array(parts, dtype=object))
+    """One geometry of valid parts; of a single one without the work."""
+    joined = (
+        parts[0]
+        if len(parts) == 1
+        else shapely.union_all(np.array(parts, dtype=object))
+    )
     return shapely.MultiPolygon(_polygons(joined))
 
 

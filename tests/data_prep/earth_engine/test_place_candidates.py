@@ -212,6 +212,28 @@ def test_each_square_is_in_the_zone_of_its_centre_and_clear_of_the_border(
     assert dropped[NEAR_ZONE_BORDER] > 20
 
 
+def test_no_square_is_lost_or_counted_twice_at_a_border():
+    region = parse_region_box(("-84.1", "33", "-83.9", "33.1"))
+    found, dropped = find_squares(region, 32, "centre", gap_m=100)
+    number = 0
+    for squares in found:
+        cols, rows = np.meshgrid(
+            np.arange(squares.cols.min() - 60, squares.cols.max() + 60),
+            np.arange(squares.rows.min() - 60, squares.rows.max() + 60),
+        )
+        every = Squares(squares.crs, 32, cols.ravel(), rows.ravel())
+        lon, lat = _lon_lat_of_centres(every)
+        zone, _ = parse_utm(squares.crs)
+        number += np.count_nonzero(
+            (np.abs(lon - middle_of_zone_deg(zone)) < 3)
+            & (np.abs(lon + 84) < 0.1)
+            & (lat > 33)
+            & (lat < 33.1)
+        )
+    kept = sum(squares.cols.size for squares in found)
+    assert kept + dropped[NEAR_ZONE_BORDER] == number
+
+
 def test_the_number_near_a_border_is_that_of_a_closed_form():
     # At the equator the border is a straight line along the lattice: of each
     # column one square a side grows over it.

@@ -66,6 +66,10 @@ def test_a_good_place_passes():
             "left=737285, top=3520320, off the lattice of 320 m",
         ),
         (
+            _on((10.0, 0.0, 737290.0, 0.0, -10.0, 3520320.0)),
+            "left=737290, top=3520320, off the lattice of 320 m",
+        ),
+        (
             _on((10.0, 0.0, 737280.5, 0.0, -10.0, 3520320.0)),
             "left=737280.5.* off the lattice",
         ),
