@@ -33,6 +33,7 @@ from s2distill.errors import EarthEngineError
 _SUBMIT_AT_ONCE = 100
 # So many refusals one after another are no matter of one task.
 _REFUSED_IN_A_ROW = 3
+_BAR_S = 1.0  # between two drawings of the progress bar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,11 @@ class BatchRun:
             entry.replaced(state=NEW) for entry in self._with_state(CANCELLED)
         )
         with tqdm.tqdm(
-            total=len(self._tasks), desc="tasks", unit="task"
+            total=len(self._tasks),
+            desc="tasks",
+            unit="task",
+            mininterval=_BAR_S,
+            miniters=0,
         ) as bar:
             while True:
                 waiting = self.look()
@@ -213,12 +218,9 @@ class BatchRun:
 
     def _refuse(self, entry: TaskEntry, error: EarthEngineError) -> None:
         self._counters.add("tasks_refused")
+        fails = entry.fails + 1
         self._note(
-            [
-                entry.replaced(
-                    state=FAILED, fails=entry.fails + 1, message=str(error)
-                )
-            ]
+            [entry.replaced(state=FAILED, fails=fails, message=str(error))]
         )
         self._refused += 1
         if self._refused >= _REFUSED_IN_A_ROW:
@@ -237,10 +239,9 @@ class BatchRun:
 
     def _show(self, bar: tqdm.tqdm) -> None:
         states = collections.Counter(entry.state for entry in self.entries())
+        shown = {state.lower(): n for state, n in sorted(states.items())}
+        bar.set_postfix(shown, refresh=False)
         bar.update(states[SUCCEEDED] + len(self.given_up()) - bar.n)
-        bar.set_postfix(
-            {state.lower(): number for state, number in sorted(states.items())}
-        )
 
 
 def _may_have_begun(entry: TaskEntry) -> bool:

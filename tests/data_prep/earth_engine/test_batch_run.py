@@ -37,6 +37,15 @@ def test_all_tasks_come_to_their_end(tmp_path):
         assert run.given_up() == []
 
 
+def test_the_bar_shows_the_states_and_not_each_task(tmp_path, capsys):
+    with running_server() as server:
+        make_run(connect(server), make_settings(), tmp_path).run()
+    shown = capsys.readouterr().err.split("\r")
+    assert "8/8" in shown[-1]
+    assert "succeeded=8" in shown[-1]
+    assert len([line for line in shown if "new=" in line]) < TASKS
+
+
 def test_a_second_run_submits_nothing(tmp_path):
     with running_server() as server:
         settings = make_settings()
