@@ -7,6 +7,7 @@ import pathlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from data_prep.earth_engine.batch_settings import task_folder
 from data_prep.earth_engine.batch_settings import task_name
@@ -110,6 +111,19 @@ def _copy(folder, to):
     for path in folder.iterdir():
         (to / path.name).write_bytes(path.read_bytes())
     return to
+
+
+def test_exports_are_read_from_a_bucket(exported, tmp_path):
+    # TensorFlow's file system in memory: tf.io.gfile alone opens it.
+    folder = f"ram://exports/{tmp_path.name}"
+    tf.io.gfile.makedirs(folder)
+    for path in exported()["s2"].iterdir():
+        with tf.io.gfile.GFile(f"{folder}/{path.name}", "wb") as file:
+            file.write(path.read_bytes())
+    patches = list(read_cell_layer(folder, make_settings(), CELL, LAYERS[0]))
+    assert len(patches) == 9
+    grid = CELL.expected_mixer(LAYERS[0]).patch_grid(8)
+    assert_same(patches[8][1], expected_answer(grid, LAYERS[0]))
 
 
 @pytest.mark.parametrize(
