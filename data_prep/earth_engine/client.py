@@ -1,4 +1,4 @@
-"""The only module that logs in to Earth Engine, and how it asks for pixels.
+"""How Earth Engine is asked: again and again, at its pace, place by place.
 
 The `ee` client is used as it comes: it builds and encodes graphs, signs and
 sends requests. Retries are ours, because its own are neither counted nor
@@ -14,15 +14,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import ee
-import google.auth
-import google.auth.credentials
 import google.auth.exceptions
 import numpy as np
 from absl import logging
-from google.oauth2 import service_account
 
 from data_prep.earth_engine.client_config import ClientConfig
-from data_prep.earth_engine.client_config import check_client_config
 from data_prep.earth_engine.counters import Counters
 from data_prep.earth_engine.faults import Fault
 from data_prep.earth_engine.faults import Verdict
@@ -30,17 +26,12 @@ from data_prep.earth_engine.faults import read_fault
 from data_prep.earth_engine.faults import wait_s
 from data_prep.earth_engine.fetch import TooLargeError
 from data_prep.earth_engine.guard import check_place
+from data_prep.earth_engine.login import connect
 from data_prep.earth_engine.npy import read_npy
 from data_prep.earth_engine.pace import Pace
-from data_prep.earth_engine.transport import PooledTransport
 from s2distill.errors import AnswerError
 from s2distill.errors import EarthEngineError
 from s2distill.geo.grid import Grid
-
-_SCOPES = (
-    "https://www.googleapis.com/auth/earthengine",
-    "https://www.googleapis.com/auth/cloud-platform",
-)
 
 
 class GivenUpError(EarthEngineError):
@@ -175,39 +166,6 @@ class Client:
         return answer
 
 
-def connect(config: ClientConfig, *, connections: int = 10) -> None:
-    """Logs in, once for a process.
-
-    Raises:
-      ConfigError: Flags that make no sense.
-      EarthEngineError: It cannot be reached, or does not let us in.
-    """
-    check_client_config(config)
-    credentials = _find_credentials(config)
-    try:
-        ee.Initialize(
-            credentials,
-            url=config.ee_url,
-            project=config.ee_project,
-            http_transport=PooledTransport(
-                connections=connections, timeout_s=config.request_timeout_s
-            ),
-        )
-    except (
-        ee.EEException,
-        google.auth.exceptions.GoogleAuthError,
-        OSError,
-    ) as error:
-        raise EarthEngineError(
-            f"Earth Engine at {config.ee_url} does not let project "
-            f"{config.ee_project} in: {read_fault(error).reason}; check the "
-            "project, that it is registered for Earth Engine, and the "
-            "credentials (`earthengine authenticate`)"
-        ) from error
-    # Each try of ours is one request.
-    ee.data.setMaxRetries(0)
-
-
 def read_answer(body: bytes, request: PixelRequest) -> np.ndarray:
     """The array of an NPY answer, checked against the request.
 
@@ -232,39 +190,15 @@ def read_answer(body: bytes, request: PixelRequest) -> np.ndarray:
     return answer
 
 
-def _find_credentials(
-    config: ClientConfig,
-) -> google.auth.credentials.Credentials:
-    try:
-        if config.ee_credentials == "anonymous":
-            return google.auth.credentials.AnonymousCredentials()
-        if config.ee_credentials == "service_account":
-            return service_account.Credentials.from_service_account_file(
-                config.ee_key_file, scopes=_SCOPES
-            )
-        credentials, _ = google.auth.default(scopes=_SCOPES)
-    except google.auth.exceptions.GoogleAuthError as error:
-        raise EarthEngineError(
-            "no application default credentials: run `gcloud auth "
-            "application-default login --scopes="
-            f"{','.join(_SCOPES)}`, or give --ee_credentials=service_account "
-            "and --ee_key_file"
-        ) from error
-    except (OSError, ValueError) as error:
-        # Never the content: only that it could not be used.
-        raise EarthEngineError(
-            f"--ee_key_file={config.ee_key_file} is no readable key of a "
-            f"service account ({type(error).__name__})"
-        ) from None
-    return credentials
-
-
 def _read_any_fault(error: Exception) -> Fault:
-    if isinstance(error, google.auth.exceptions.TransportError):
+    if not isinstance(error, google.auth.exceptions.GoogleAuthError):
+        return read_fault(error)
+    # Tokens are fetched anew each hour, and that may fail like any request.
+    if error.retryable or isinstance(
+        error, google.auth.exceptions.TransportError
+    ):
         return Fault(Verdict.RETRY, f"while signing in: {error}")
-    if isinstance(error, google.auth.exceptions.GoogleAuthError):
-        return Fault(Verdict.STOP, f"credentials: {error}")
-    return read_fault(error)
+    return Fault(Verdict.STOP, f"credentials: {error}")
 
 
 def _as_error(fault: Fault) -> EarthEngineError:

@@ -61,10 +61,10 @@ def _export(config: Config) -> None:
 
     from data_prep.earth_engine.beam_run import count_workers
     from data_prep.earth_engine.beam_run import make_options
-    from data_prep.earth_engine.client import connect
     from data_prep.earth_engine.fetch_places import FetchPlaces
     from data_prep.earth_engine.fetch_places import FetchSettings
     from data_prep.earth_engine.layers import make_layers
+    from data_prep.earth_engine.login import connect
     from data_prep.earth_engine.prepared import prepare_layer
     from data_prep.earth_engine.record_run import check_output
     from data_prep.earth_engine.record_run import make_record_folder
