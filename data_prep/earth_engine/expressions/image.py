@@ -48,7 +48,10 @@ def build_image(
         .rename(names)
         .updateMask(ee.Image.constant(0))
     )
-    dates = _join_dates(recipe, region, place_time)
+    images = _find_images(recipe, region, place_time)
+    dates = _join_dates(
+        images.map(lambda image: _show(recipe, image)), region, place_time
+    )
     # The last image of a mosaic is on top. Without the blank one, a place
     # that no image shows would give an image without bands.
     pile = ee.ImageCollection([blank]).merge(dates.sort(_RANK, False))
@@ -65,9 +68,13 @@ def find_image_time(
       region: The place.
       place_time: The date that images are wanted near.
     """
+    images = _find_images(recipe, region, place_time)
+    # Without colours, which a request for frames need not carry.
+    dates = _join_dates(
+        images.map(lambda image: _outline(recipe, image)), region, place_time
+    )
     days = (
-        _join_dates(recipe, region, place_time)
-        .filter(ee.Filter.gt(_SHARE, 0))
+        dates.filter(ee.Filter.gt(_SHARE, 0))
         .filter(ee.Filter.gt(_DAY, 0))
         .sort(_RANK)
         .aggregate_array(_DAY)
@@ -78,12 +85,12 @@ def find_image_time(
 
 
 def _join_dates(
-    recipe: Recipe, region: ee.Geometry, place_time: ee.Date
+    images: ee.ImageCollection, region: ee.Geometry, place_time: ee.Date
 ) -> ee.ImageCollection:
-    """One image for each date, with its day, share of the place, and rank."""
-    images = _find_images(recipe, region, place_time).map(
-        lambda image: _show(recipe, image)
-    )
+    """One image for each date, with its day, share of the place, and rank.
+
+    `images` have a band image_valid, and their day.
+    """
     place_day = _day(place_time.millis())
 
     def join(day: ee.Number) -> ee.Image:
@@ -133,31 +140,39 @@ def _find_images(
 
 def _show(recipe: Recipe, image: ee.Image) -> ee.Image:
     """Red, green, blue as 0 to 255, and the numbers; masked where not seen."""
-    colours = image.resample("bilinear").select(
-        list(recipe.image_bands), _COLOURS
-    )
-    is_seen = colours.mask().reduce(ee.Reducer.min()).gte(0.5)
-    is_filled = colours.reduce(ee.Reducer.max()).gt(0)
+    colours = _select_colours(recipe, image)
     low, high = recipe.image_range_dn
     scaled = colours.subtract(low).multiply(255 / (high - low))
     numbers = _make_numbers(recipe, image)
     constants = ee.Image.constant(list(numbers.values())).rename(list(numbers))
-    return (
-        scaled.round()
-        .clamp(0, 255)
-        .addBands(constants)
-        .updateMask(is_seen)
-        .updateMask(is_filled)
-        .set(_DAY, numbers["image_day"])
-    )
+    shown = scaled.round().clamp(0, 255).addBands(constants)
+    return _hide(shown, colours).set(_DAY, numbers["image_day"])
+
+
+def _outline(recipe: Recipe, image: ee.Image) -> ee.Image:
+    """Band image_valid alone, masked where `_show` is."""
+    extent = ee.Image.constant(1).rename("image_valid")
+    day = _make_numbers(recipe, image)["image_day"]
+    return _hide(extent, _select_colours(recipe, image)).set(_DAY, day)
+
+
+def _select_colours(recipe: Recipe, image: ee.Image) -> ee.Image:
+    return image.resample("bilinear").select(list(recipe.image_bands), _COLOURS)
+
+
+def _hide(image: ee.Image, colours: ee.Image) -> ee.Image:
+    """Masks what lies beyond the picture, be it masked there or filled."""
+    is_seen = colours.mask().reduce(ee.Reducer.min()).gte(0.5)
+    is_filled = colours.reduce(ee.Reducer.max()).gt(0)
+    return image.updateMask(is_seen).updateMask(is_filled)
 
 
 def _make_numbers(recipe: Recipe, image: ee.Image) -> dict[str, ee.Number]:
     """Numbers of an image that become bands, by name."""
-    time_ms, has_time = _read(image, "system:time_start")
+    time_ms, _ = _read(image, "system:time_start")
     numbers = {
         "image_valid": ee.Number(1),
-        "image_day": _day(time_ms).multiply(has_time),
+        "image_day": _day(time_ms),
     }
     if recipe.view_angle_property:
         angle, is_known = _read(image, recipe.view_angle_property)

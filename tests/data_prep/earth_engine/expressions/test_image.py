@@ -263,8 +263,9 @@ def middle_of_frames(recipe, flights, image_days=range(-60, 60, 10)):
 
 def test_frames_are_taken_around_the_image_on_top():
     flights = Flights(grid=S2_GRID)
-    flights.add(-19.6)  # the day begins 20 days before
     flights.add(1, range(0, 3))
+    flights.add(-19.6)  # the day begins 20 days before
+    flights.add(-30)
     assert middle_of_frames(RECIPE, flights) == -20
 
 

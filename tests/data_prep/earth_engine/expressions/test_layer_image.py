@@ -93,18 +93,8 @@ def test_every_flag_of_the_recipe_is_varied():
     assert varied == set(Recipe.__dataclass_fields__) - NO_GRAPH
 
 
-@pytest.mark.parametrize(
-    ("crs", "left", "top"),
-    [
-        ("EPSG:32616", 500_000, 3_700_000),
-        ("EPSG:32737", 262_000, 9_857_000),
-        ("EPSG:32719", 347_120, 6_297_280),
-        ("EPSG:32660", 833_640, 60_160),  # across the antimeridian
-        ("EPSG:32631", 166_080, 480),  # at longitude 0, on the equator
-    ],
-    ids=["atlanta", "nairobi", "santiago", "antimeridian", "zero"],
-)
-def test_the_guard_says_where_each_pixel_is(crs, left, top):
+def check_guard(crs, left, top):
+    """Compares the guard with where the pixels are; returns that."""
     grid = Grid(crs, (10.0, 0.0, left, 0.0, -10.0, top), 5, 7)
     recipe = Recipe(bands=("B4",), frames_before=0, frames_after=1)
     graph = encode_layer(recipe, "s2", crs, grid.bounds)
@@ -114,6 +104,30 @@ def test_the_guard_says_where_each_pixel_is(crs, left, top):
     for band, values in zip(("longitude", "latitude"), wanted, strict=True):
         off = image.values[band] - values
         assert np.abs((off + 32_768) % 65_536 - 32_768).max() <= 1
+        assert image.types[band] == "uint16"
+    return wanted
+
+
+@pytest.mark.parametrize(
+    ("crs", "left", "top"),
+    [
+        ("EPSG:32616", 500_000, 3_700_000),
+        ("EPSG:32737", 262_000, 9_857_000),
+        ("EPSG:32719", 347_120, 6_297_280),
+        ("EPSG:32601", 208_480, 5_760_000),
+        ("EPSG:32631", 166_080, 480),
+    ],
+    ids=["atlanta", "nairobi", "santiago", "aleutians", "null-island"],
+)
+def test_the_guard_says_where_each_pixel_is(crs, left, top):
+    check_guard(crs, left, top)
+
+
+def test_the_guard_holds_across_the_antimeridian():
+    longitude, _ = check_guard("EPSG:32660", 833_940, 60_160)
+    # 180 degrees are 43,136 modulo 65,536, and -180 are 22,400.
+    assert np.abs(longitude[0, 0] - 43_136) < 100
+    assert np.abs(longitude[0, -1] - 22_400) < 100
 
 
 def test_a_region_is_a_rectangle_with_straight_edges_in_its_zone():

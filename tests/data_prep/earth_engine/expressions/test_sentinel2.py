@@ -121,7 +121,9 @@ def test_the_window_holds_its_first_day_and_the_date_is_after():
     sky = Sky()
     for days in (-30.001, -30, -0.001, 0, 29.999, 30):
         sky.add(days, 0.9)
-    assert days_of(sky.compute()) == [-30, -1, 0, 29, None]
+    recipe = dataclasses.replace(RECIPE, frames_before=4, frames_after=4)
+    expected = [-30, -1, 0, 29, None, None, None, None]
+    assert days_of(sky.compute(recipe), 8) == expected
 
 
 def test_a_frame_carries_what_it_is():
@@ -144,6 +146,7 @@ def test_a_frame_carries_what_it_is():
 def test_a_pixel_is_valid_where_every_band_is_seen_and_it_is_clear():
     sky = Sky()
     score = sky.rng.random(SHAPE)
+    score[0] = 0.5  # as clear as asked for
     dn = sky.rng.integers(0, 3, (len(BANDS), *SHAPE))
     seen = {band: sky.rng.random(SHAPE) > 0.2 for band in BANDS}
     inside = stripe(S2_GRID, 6)
@@ -218,6 +221,16 @@ def test_of_frames_as_clear_the_nearer_is_taken(seed):
     for days in (-9, -7, -5, -3, 2, 4, 6):
         sky.add(days, 0.75)
     assert days_of(sky.compute(seed=seed)) == [-7, -5, -3, 2, 4]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("datatakes", [("A", "A"), ("A", "B")])
+def test_of_equals_the_one_of_the_later_name_is_taken(datatakes, seed):
+    sky = Sky()
+    dn = [sky.add(-3, 0.75, datatake=datatake) for datatake in datatakes]
+    recipe = dataclasses.replace(RECIPE, frames_before=1)
+    answer = sky.compute(recipe, seed)
+    np.testing.assert_array_equal(answer["f00_B4"], dn[1][0])
 
 
 def choose_by_hand(sky, recipe):
