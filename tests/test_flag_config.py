@@ -13,6 +13,7 @@ from s2distill.errors import ConfigError
 from s2distill.flag_config import flag
 from s2distill.flag_config import parse_config
 from s2distill.flag_config import read_versions
+from s2distill.flag_config import rest_arguments
 from s2distill.flag_config import run_program
 from s2distill.flag_config import to_flag_lines
 from s2distill.flag_config import write_run_files
@@ -163,6 +164,84 @@ def test_two_programs_with_the_same_flag_share_a_process():
 
     assert parse_config(Other, ["program", "--seed=y"]).seed == "y"
     assert parse("--output=o", "--seed=5").seed == 5
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BeamConfig(Config):
+    beam_args: tuple[str, ...] = rest_arguments(
+        help="Options of another library, which are " + "many " * 20
+    )
+
+
+def parse_beam(*arguments):
+    return parse_config(BeamConfig, ["program", *arguments], "What it does.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rest"),
+    [
+        ([], ()),
+        (["--"], ()),
+        (["--", "--runner=DataflowRunner"], ("--runner=DataflowRunner",)),
+        # As it stands there, whatever we make of such words elsewhere.
+        (["--", "--seed=9", "--output=b"], ("--seed=9", "--output=b")),
+        (["--", "--help"], ("--help",)),
+        (["--", "--flagfile=/nowhere"], ("--flagfile=/nowhere",)),
+        (["--", "a b", "", "c,d"], ("a b", "", "c,d")),
+        (["--", "x", "--", "y"], ("x", "--", "y")),
+    ],
+    ids=str,
+)
+def test_what_stands_after_the_dashes_is_handed_on_as_it_is(arguments, rest):
+    found = parse_beam("--output=o", *arguments)
+    assert found == BeamConfig(output="o", beam_args=rest)
+
+
+def test_what_stands_before_the_dashes_is_ours_alone():
+    with pytest.raises(ConfigError, match="Unknown command line flag 'runner'"):
+        parse_beam("--output=o", "--runner=x", "--", "--workers=2")
+    with pytest.raises(ConfigError, match="unexpected argument 'x': every arg"):
+        parse_beam("--output=o", "x", "--", "--workers=2")
+    with pytest.raises(ConfigError, match="--output is required"):
+        parse_beam("--", "--output=o")
+    with pytest.raises(ConfigError, match="Unknown .* 'beam_args'"):
+        parse_beam("--output=o", "--beam_args=x")
+
+
+def test_a_program_that_hands_nothing_on_says_so():
+    assert parse("--output=o", "--") == Config(output="o")
+    with pytest.raises(
+        ConfigError,
+        match="unexpected argument '--seed=1' after --: this program hands "
+        "nothing on",
+    ):
+        parse("--output=o", "--", "--seed=1", "--seed=2")
+
+
+def test_dashes_in_a_flagfile_end_no_flags(tmp_path):
+    flagfile = tmp_path / "a.flags"
+    flagfile.write_text("--output=o\n--\n--runner=x\n")
+    with pytest.raises(ConfigError, match="unexpected argument '--runner=x'"):
+        parse_beam(f"--flagfile={flagfile}")
+
+
+def test_help_explains_what_may_stand_after_the_dashes(capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse_beam("--help", "--", "--runner=x")
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    _, _, after = text.partition("  --  (all arguments after it)\n")
+    assert after.startswith("      Options of another library, which are many")
+    assert "beam_args" not in text
+    assert max(map(len, text.splitlines())) < 80
+
+
+def test_a_flagfile_repeats_the_flags_and_not_what_was_handed_on(tmp_path):
+    config = BeamConfig(output="o", seed=4, beam_args=("--runner=x",))
+    assert not any("runner" in line for line in to_flag_lines(config))
+    write_run_files(tmp_path, config)
+    again = parse_beam(f"--flagfile={tmp_path}/run.flags")
+    assert again == BeamConfig(output="o", seed=4)
 
 
 def test_run_files_repeat_the_run_and_name_the_versions(tmp_path):
