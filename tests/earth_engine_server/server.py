@@ -152,17 +152,22 @@ class EarthEngineServer:
             np.save(file, answer)
             body = file.getvalue()
             if self.settings.same_pixels:
-                head = body[: len(body) - answer.nbytes]
                 with self.lock:
-                    self.templates[shape] = (head, answer)
+                    self.templates[shape] = body
             return body
-        head, template = known
-        answer = template.copy()
+        # A copy of bytes: NumPy would copy such arrays field by field.
+        body = bytearray(known)
+        head = len(body) - self.template_bytes(bands, height * width)
+        answer = np.frombuffer(body, world.make_type(bands), offset=head)
         guard = [b for b in bands if b in ("longitude", "latitude")]
         fresh = world.make_answer(crs, affine, height, width, guard)
         for band in guard:
-            answer[band] = fresh[band]
-        return head + answer.tobytes()
+            answer[band] = fresh[band].ravel()
+        return body
+
+    @staticmethod
+    def template_bytes(bands, pixels):
+        return pixels * world.make_type(bands).itemsize
 
     def draw_fault(self):
         with self.lock:
@@ -174,7 +179,8 @@ class EarthEngineServer:
         with self.lock:
             self.requests.append(request)
             if self.settings.log:
-                line = json.dumps(dataclasses.asdict(request))
+                seen = {"place": request.place, "time_s": request.time_s}
+                line = json.dumps({**seen, "status": request.status})
                 with open(self.settings.log, "a") as file:
                     file.write(line + "\n")
 

@@ -6,6 +6,7 @@ of each record without asking the server. Written apart from the code it
 tests: band names and types stand here a second time.
 """
 
+import functools
 import re
 
 import numpy as np
@@ -32,6 +33,12 @@ def band_type(name):
     return _TYPES.get(match[2] if match else name, "<u2")
 
 
+@functools.lru_cache
+def make_type(bands):
+    """NumPy type of an answer with these bands, a tuple."""
+    return np.dtype([(band, band_type(band)) for band in bands])
+
+
 def pixel_centres(affine, height, width):
     """x [W] and y [H] of the centres, from a, c, e, f of the transform."""
     a, _, c, _, e, f = affine
@@ -49,7 +56,7 @@ def make_answer(crs, affine, height, width, bands, frames_missing=0):
       bands: Names.
       frames_missing: So many of the last frames are empty.
     """
-    answer = np.zeros((height, width), [(b, band_type(b)) for b in bands])
+    answer = np.zeros((height, width), make_type(tuple(bands)))
     xs, ys = pixel_centres(affine, height, width)
     x, y = np.meshgrid(xs, ys)
     frames = 1 + max(
