@@ -232,24 +232,51 @@ def test_the_client_sends_it_as_an_expression():
     check_place(pixels, grid)
 
 
+def test_constants_stand_where_they_are_used():
+    (place,) = random_places(1)
+    moved = ee.serializer.encode(
+        prepare_layer(RECIPE, LAYERS["s2"]).at(**place)
+    )
+    assert not any("constantValue" in node for node in moved["values"].values())
+    # Not one constant for each name either.
+    text = json.dumps(moved)
+    assert '"f00_B4", "f00_B8", "f00_valid"' in text
+    assert '"constantValue": ["B4", "B8", "valid"' in text
+
+
+def twice_as_far(image, place):
+    return image.add(2 * place["left"])
+
+
+def mixed_up(image, place):
+    return image.add(place["left"] if place["left"] < 5000 else place["top"])
+
+
+def more_arguments(image, place):
+    names = ["a"]
+    return image.select(names, *([names] if place["left"] < 5000 else []))
+
+
+def more_names(image, place):
+    return image.select(["a", "b"] if place["left"] < 5000 else ["a"])
+
+
 @pytest.mark.parametrize(
-    "change",
-    [
-        lambda bounds: [2 * value for value in bounds],
-        lambda bounds: sorted(bounds, reverse=bounds[0] > 5000),
-        lambda bounds: bounds if bounds[0] > 5000 else [bounds[:2], bounds[2:]],
-    ],
-    ids=["other-number", "other-order", "other-shape"],
+    "change", [twice_as_far, mixed_up, more_arguments, more_names]
 )
 def test_a_graph_that_depends_on_its_place_in_other_ways_is_refused(
     monkeypatch, change
 ):
+    place = {}
+
+    def make_region(crs, bounds):
+        place.update(left=bounds[0], top=bounds[3])
+        return original(crs, bounds)
+
+    original = prepared.make_region
+    monkeypatch.setattr(prepared, "make_region", make_region)
     monkeypatch.setattr(
-        prepared,
-        "make_region",
-        lambda crs, bounds: ee.Geometry.Rectangle(
-            change(list(bounds)), crs, geodesic=False
-        ),
+        prepared, "build_layer", lambda *_, **__: change(ee.Image(1), place)
     )
-    with pytest.raises(ValueError, match="which is none of the six"):
+    with pytest.raises(ValueError, match="which is none of the six constants"):
         prepare_layer(RECIPE, LAYERS["s2"])

@@ -13,6 +13,7 @@ from tests.earth_engine_server.small_earth.scenes import DAY_MS
 from tests.earth_engine_server.small_earth.scenes import FINE_GRID
 from tests.earth_engine_server.small_earth.scenes import S2_GRID
 from tests.earth_engine_server.small_earth.scenes import compute_layer
+from tests.earth_engine_server.small_earth.scenes import encode_layer
 from tests.earth_engine_server.small_earth.scenes import make_patterned
 from tests.earth_engine_server.small_earth.scenes import place_picture
 from tests.earth_engine_server.small_earth.scenes import stripe
@@ -267,6 +268,15 @@ def test_frames_are_taken_around_the_image_on_top():
     flights.add(-19.6)  # the day begins 20 days before
     flights.add(-30)
     assert middle_of_frames(RECIPE, flights) == -20
+
+
+def test_a_request_for_frames_carries_no_colours():
+    fine, stack = (
+        str(encode_layer(RECIPE, name, S2_GRID.crs, S2_GRID.bounds))
+        for name in ("fine", "s2")
+    )
+    assert "Image.clamp" in fine
+    assert "Image.clamp" not in stack
 
 
 def test_frames_are_taken_around_the_place_if_asked_for():
