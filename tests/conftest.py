@@ -163,3 +163,34 @@ def example_records():
         return written
 
     return write
+
+
+@pytest.fixture
+def start_server():
+    """Starts doubles of Earth Engine: `start_server(latency_s=0.1)`."""
+    from tests.earth_engine_server.server import EarthEngineServer
+    from tests.earth_engine_server.server import Settings
+
+    servers = []
+
+    def start(**settings):
+        servers.append(EarthEngineServer(Settings(**settings)))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def reach():
+    """Flags that reach such a server, for any program that asks it."""
+
+    def flags(server):
+        return {
+            "ee_project": "my-project",
+            "ee_credentials": "anonymous",
+            "ee_url": server.url,
+        }
+
+    return flags

@@ -18,6 +18,9 @@ OF_THE_TREE = {
     "test_programs.py",
 }
 
+# A server that several tests start, no tests.
+DOUBLES = TESTS / "earth_engine_server"
+
 
 def _files(*folders):
     return [
@@ -57,7 +60,11 @@ def test_every_module_has_its_test_file(module):
 
 
 def _test_files():
-    return [p for p in _files("tests") if p.name != "conftest.py"]
+    return [
+        path
+        for path in _files("tests")
+        if path.name != "conftest.py" and DOUBLES not in path.parents
+    ]
 
 
 @pytest.mark.parametrize("path", _test_files(), ids=_ids)
