@@ -16,6 +16,9 @@ from s2distill.geo.grid import Grid
 # computePixels, Earth Engine REST reference.
 LIMIT_BYTES = 48 * 2**20
 LIMIT_BANDS = 1024
+# From here down the ground is cut: a group of bands so small is little else
+# than its guard, and what is too much to compute hangs on the ground.
+FEW_BANDS = 32
 
 
 class TooLargeError(EarthEngineError):
@@ -62,7 +65,7 @@ def plan_requests(
     while (
         groups < len(bands)
         and pixel_bytes(groups) * pixels > limit_bytes
-        and len(bands) / groups > 32
+        and len(bands) / groups > FEW_BANDS
     ):
         groups += 1
     cuts = 1
@@ -126,7 +129,7 @@ def _ask_pieces(
     # Not while the error is handled: it would be part of each later one.
     if answer is not None:
         yield bands, (0, 0), answer
-    elif len(bands) > 1:
+    elif len(bands) > FEW_BANDS or grid.height == grid.width == 1:
         half = len(bands) // 2
         for part in (bands[:half], bands[half:]):
             yield from _ask_pieces(ask, grid, part)

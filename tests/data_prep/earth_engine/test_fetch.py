@@ -129,12 +129,34 @@ def test_halves_are_cut_along_the_longer_side():
 
 
 def test_bands_are_cut_before_the_ground():
-    layer = _make_stack(2)
+    layer = _make_stack(4)
     service = Service(_answer(GRID, layer.bands).nbytes - 1)
     fetch_layer(layer, GRID, service)
     assert len(service.refused) == 1
     assert {grid for grid, _ in service.answered} == {GRID}
-    assert [len(bands) for _, bands in service.answered] == [9 + 2, 9 + 2]
+    assert [len(bands) for _, bands in service.answered] == [18 + 2, 18 + 2]
+
+
+def test_a_service_that_cannot_compute_so_much_ground_is_not_asked_forever():
+    layer = _make_stack(32, ALL_BANDS[:10])
+    grid = GRID.cropped(0, 0, 8, 8)
+    refused, answered = [], []
+
+    def ask(window, bands):
+        if window.height * window.width > 16:
+            refused.append((window, bands))
+            raise TooLargeError("User memory limit exceeded.")
+        answered.append((window, bands))
+        return np.zeros(
+            (window.height, window.width), [(b, layer.types[b]) for b in bands]
+        )
+
+    fetch_layer(layer, grid, ask)
+    # 512 bands in halves down to 32: 1 + 2 + 4 + 8 + 16 are refused, of each
+    # of the 16 the halves of the ground too, and their halves are answered.
+    assert len(refused) == 31 + 2 * 16
+    assert len(answered) == 4 * 16
+    _check_once(layer, grid, answered)
 
 
 def test_any_number_of_frames_is_planned_within_the_limits():
