@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from data_prep.earth_engine.export_config import ExportConfig as Config
 from data_prep.earth_engine.export_config import check_export_config
+from data_prep.earth_engine.record_config import check_beam
 from s2distill.flag_config import run_program
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def run(config: Config) -> None:
     wanted = read_wanted(config.places, config, config.date)
     sys.stdout.write(format_plan(_plan(config, wanted), config))
     if not config.dry_run:
+        check_beam()
         _export(config)
 
 

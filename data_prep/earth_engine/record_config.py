@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import importlib.util
 import os
 
 from s2distill.errors import ConfigError
@@ -74,3 +75,12 @@ def _is_date(text: str) -> bool:
         return datetime.date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
+
+
+def check_beam() -> None:
+    """Raises ConfigError where Apache Beam is not installed."""
+    if importlib.util.find_spec("apache_beam") is None:
+        raise ConfigError(
+            "Apache Beam, on which records are made, is not installed; "
+            "`pip install -e '.[beam]'` installs it"
+        )

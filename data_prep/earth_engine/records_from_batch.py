@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from data_prep.earth_engine.recipe import Recipe
 from data_prep.earth_engine.record_config import RecordsConfig
+from data_prep.earth_engine.record_config import check_beam
 from data_prep.earth_engine.record_config import check_records_config
 from s2distill.flag_config import flag
 from s2distill.flag_config import rest_arguments
@@ -54,6 +55,7 @@ class _RecordsOfBatch(RecordsConfig, Recipe):
 
 def run(config: Config) -> None:
     """Writes the record folder."""
+    check_beam()
     from data_prep.earth_engine.batch_settings import read_settings
     from data_prep.earth_engine.beam_run import make_options
     from data_prep.earth_engine.ingest import IngestPlaces

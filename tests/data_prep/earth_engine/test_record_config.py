@@ -1,8 +1,10 @@
 import dataclasses
+import importlib.util
 
 import pytest
 
 from data_prep.earth_engine.record_config import RecordsConfig
+from data_prep.earth_engine.record_config import check_beam
 from data_prep.earth_engine.record_config import check_records_config
 from s2distill.errors import ConfigError
 from s2distill.flag_config import parse_config
@@ -71,3 +73,9 @@ def test_what_stands_after_the_dashes_is_beams():
     assert config.output == "o"
     assert config.beam_args == ("--runner=DataflowRunner", "--output=beams own")
     assert not any("beam" in line for line in to_flag_lines(config))
+
+
+def test_without_beam_its_installation_is_named(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"pip install -e '\.\[beam\]'"):
+        check_beam()
