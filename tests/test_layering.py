@@ -23,8 +23,10 @@ ALLOWED = {
 }
 ASKS_THE_TEACHER = "data_prep/label_with_teacher.py"
 MAPS_AN_EXPORT = "data_prep/earth_engine/predict_export.py"
-# The programs of data_prep that need a trained model.
-NEED_A_MODEL = {ASKS_THE_TEACHER, MAPS_AN_EXPORT}
+# Reads the card of a model, to say whether an input fits it.
+JUDGES_THE_FIT = "data_prep/diagnosis/model_fit.py"
+# What needs a trained model in data_prep.
+NEED_A_MODEL = {ASKS_THE_TEACHER, MAPS_AN_EXPORT, JUDGES_THE_FIT}
 # Modules beside the programs that several of them share; like programs they
 # may import everything, and only programs may import them.
 SHARED_BY_PROGRAMS = {
@@ -106,6 +108,7 @@ def test_imports_flow_one_way(module):
         (ASKS_THE_TEACHER, "from s2distill.serving import load", 0),
         (ASKS_THE_TEACHER, "from s2distill.models import b", 1),
         (MAPS_AN_EXPORT, "from s2distill.serving import load", 0),
+        (JUDGES_THE_FIT, "from s2distill.serving.card import ModelCard", 0),
         ("s2distill/geo/a.py", "import data_prep.split", 1),
         ("s2distill/geo/a.py", "if 1:\n from s2distill import data", 1),
         ("s2distill/__init__.py", "import keras", 1),
