@@ -177,7 +177,7 @@ def test_times_are_shown_in_a_unit_that_people_read(places, answer_s, shown):
 
 @pytest.mark.parametrize(
     ("places", "shown"),
-    [(1, "6.8 MB"), (1_000, "6.8 GB"), (1_000_000, "6.8 TB")],
+    [(0, "0 B"), (1, "6.8 MB"), (1_000, "6.8 GB"), (1_000_000, "6.8 TB")],
 )
 def test_bytes_are_shown_in_a_unit_that_people_read(places, shown):
     plan = _plan(_make_places(1))

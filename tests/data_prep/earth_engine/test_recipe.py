@@ -112,6 +112,10 @@ def test_other_numbers_of_frames_are_refused(before, after):
             {"road_width_property": "width"},
             "--road_width_property=width needs --roads",
         ),
+        (
+            {**ROADS, "road_width_property": "width", "road_width_m": 0.0},
+            "--road_width_property=width with --road_width_m=0",
+        ),
         ({"view_angle_property": "a"}, "--view_angle_property=a needs --image"),
         (
             {**IMAGE, "view_azimuth_property": "a"},

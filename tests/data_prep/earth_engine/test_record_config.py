@@ -36,6 +36,7 @@ def test_work_lies_beside_the_records_unless_told_otherwise(
 ):
     config = dataclasses.replace(GOOD, output=output, workdir=workdir)
     assert config.work_folder == expected
+    assert config.answers_folder == f"{expected}/answers"
 
 
 @pytest.mark.parametrize("number", [0, -3])
