@@ -88,8 +88,8 @@ def _measure(config: Config, folder: pathlib.Path) -> dict[str, float]:
 
 def _export(config: Config, folder: pathlib.Path, url: str) -> None:
     """Places of one zone side by side, exported by the program itself."""
-    from data_prep.earth_engine.place import place_at
-    from data_prep.earth_engine.places import write_places
+    from data_prep.earth_engine.places.place import place_at
+    from data_prep.earth_engine.places.places import write_places
 
     places = [
         place_at(

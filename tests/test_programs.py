@@ -106,6 +106,9 @@ def test_every_program_stands_as_a_console_script():
         if 'if __name__ == "__main__":' in path.read_text()
     }
     assert programs == set(PROGRAMS.values())
+    last_parts = [module.rpartition(".")[2] for module in PROGRAMS.values()]
     for script, module in PROGRAMS.items():
-        name = module.rpartition(".")[2].replace("_", "-")
-        assert script == f"s2distill-{name}"
+        *folders, name = module.split(".")
+        if last_parts.count(name) > 1 and len(folders) > 1:
+            name = f"{folders[-1]}_{name}"  # data_prep.earth_engine.export
+        assert script == f"s2distill-{name.replace('_', '-')}"

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from s2distill.errors import GridError
+from s2distill.errors import RasterError
 from s2distill.geo.grid import Grid
 from s2distill.geo.raster import grid_of
 from s2distill.geo.raster import open_raster
@@ -51,11 +52,16 @@ def read_header(path: str) -> Header:
     """Reads what a file says of itself.
 
     Raises:
-      RasterError: If it cannot be read.
+      RasterError: If it cannot be read, or holds complex numbers.
     """
     import rasterio.enums
 
     with open_raster(path) as dataset:
+        if "complex" in dataset.dtypes[0]:
+            raise RasterError(
+                f"{path} holds {dataset.dtypes[0]}, which is no reflectance "
+                "and no picture; leave it out, or write real numbers"
+            )
         try:
             grid, lacks = grid_of(dataset), ""
         except GridError as error:

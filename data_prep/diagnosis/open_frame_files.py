@@ -20,7 +20,9 @@ from data_prep.diagnosis.subject import Subject
 from s2distill.data.frame_file import window_under
 from s2distill.errors import RasterError
 
-_MOST_FRAMES = 64  # of a place; more would cost memory
+# Of a place: more would cost memory.
+_MOST_FRAMES = 64
+_MOST_VALUES = 2**28
 
 
 def open_frame_files(
@@ -112,7 +114,11 @@ def _read_place(
         grid.height if grid else first.height,
         grid.width if grid else first.width,
     )
-    chosen = [group[i] for i in spread(len(group), _MOST_FRAMES)]
+    size = sum(tall * wide for row in windows for _, _, tall, wide in row)
+    most = _MOST_VALUES // (size * max(len(f.bands) for f in group))
+    chosen = [
+        group[i] for i in spread(len(group), min(_MOST_FRAMES, max(most, 2)))
+    ]
     frames = []
     for file in tqdm.tqdm(
         chosen, desc="frames", unit="file", disable=len(chosen) < 2

@@ -14,7 +14,7 @@ from data_prep.diagnosis.open_frame_files import open_frame_files
 from data_prep.diagnosis.open_image import open_images
 from data_prep.diagnosis.open_series import open_series_file
 from data_prep.diagnosis.subject import Subject
-from data_prep.earth_engine.band_series import parse_series
+from data_prep.earth_engine.tfrecord.band_series import parse_series
 from s2distill.data.bands import parse_band_name
 from s2distill.errors import BandError
 from s2distill.errors import RasterError

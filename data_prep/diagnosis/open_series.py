@@ -16,8 +16,8 @@ from data_prep.diagnosis.sampling import plan_windows
 from data_prep.diagnosis.subject import Frame
 from data_prep.diagnosis.subject import Place
 from data_prep.diagnosis.subject import Subject
-from data_prep.earth_engine.band_series import BandSeries
-from data_prep.earth_engine.band_series import parse_series
+from data_prep.earth_engine.tfrecord.band_series import BandSeries
+from data_prep.earth_engine.tfrecord.band_series import parse_series
 
 _DATE = re.compile(r"(20\d\d)[-_]?([01]\d)[-_]?([0-3]\d)")
 _VALID = "valid"

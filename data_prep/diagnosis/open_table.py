@@ -5,7 +5,7 @@ import numpy as np
 from data_prep.diagnosis.finding import Finding
 from data_prep.diagnosis.subject import Column
 from data_prep.diagnosis.subject import Subject
-from data_prep.earth_engine.table_reader import iterate_table
+from data_prep.earth_engine.tfrecord.table_reader import iterate_table
 from s2distill.data.bands import S2_BANDS
 from s2distill.errors import RecordError
 

@@ -28,7 +28,9 @@ _DARKEST_LAND = 0.06
 # Of its median: cloud and snow reach 1.2, all dates of a place seldom 0.9.
 _BRIGHTEST, _SUSPECT = 1.6, 0.9
 # B1, B9 and B10 see the air, and are corrected to odd numbers over cloud.
-_BE = ("is", "are")
+_BE, _HOLD = ("is", "are"), ("holds", "hold")
+# Corrected reflectance falls a little below 0, never so far.
+_NEGATIVE_DN, _NEGATIVE_REFLECTANCE = -1000.0, -0.1
 _ODD_BANDS = ("B1", "B9", "B10")
 
 
@@ -59,6 +61,7 @@ def find_scale_faults(measured: Measured) -> Iterator[Finding]:
             "GeoTIFFs are scaled by 10,000 when read, anything else must be "
             "before a model that wants digital numbers sees it",
         )
+    yield from _find_negative(looks)
     yield from _find_outliers(measured, reflectance)
     yield from _find_rounded(numbers, looks)
     yield from _find_wrong_scale(numbers, looks)
@@ -77,6 +80,31 @@ def _eight_bit(eight_bit: list[Look], looks: list[Look]) -> Finding:
         "itself, not its preview (TCI, thumbnail)",
         _names(eight_bit),
     )
+
+
+def _find_negative(looks: list[Look]) -> Iterator[Finding]:
+    """Nodata that the file does not declare, such as -9999."""
+    odd = [
+        k
+        for k in looks
+        if k.facts.minimum
+        <= (
+            _NEGATIVE_REFLECTANCE
+            if k.facts.scale == "reflectance"
+            else _NEGATIVE_DN
+        )
+    ]
+    if odd:
+        lowest = min(k.facts.minimum for k in odd)
+        gone = all(k.facts.maximum < 0 for k in odd)
+        yield Finding(
+            "negative_values",
+            "error" if gone else "warning",
+            f"{count_frames(_names(odd), len(looks), _HOLD)} values down to "
+            f"{lowest:g}: {name_some(_names(odd))}; is that nodata? The file "
+            "does not say so: declare it (gdal_edit.py -a_nodata)",
+            _names(odd),
+        )
 
 
 def _find_outliers(
@@ -100,12 +128,16 @@ def _find_outliers(
 
 
 def _find_rounded(numbers: list[Look], looks: list[Look]) -> Iterator[Finding]:
-    rounded = [k for k in numbers if k.facts.maximum <= MAX_REFLECTANCE]
+    rounded = [
+        k
+        for k in numbers
+        if k.facts.maximum <= MAX_REFLECTANCE and k.facts.minimum >= 0
+    ]
     if rounded:
         yield Finding(
             "reflectance_as_dn",
             "error",
-            f"{count_frames(_names(rounded), len(looks), _BE)} nothing but "
+            f"{count_frames(_names(rounded), len(looks), _HOLD)} nothing but "
             "0, 1 and 2: reflectance of 0 to 1 was written as whole numbers, "
             f"{name_some(_names(rounded))}; multiply by 10,000 before writing",
             _names(rounded),

@@ -24,26 +24,26 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
 
-from data_prep.earth_engine.batch_config import BatchConfig as Config
-from data_prep.earth_engine.batch_config import check_batch_config
-from data_prep.earth_engine.counters import Counters
+from data_prep.earth_engine.asking.counters import Counters
+from data_prep.earth_engine.batch.batch_config import BatchConfig as Config
+from data_prep.earth_engine.batch.batch_config import check_batch_config
 from data_prep.earth_engine.recipe import Recipe
 from s2distill.flag_config import run_program
 
 if TYPE_CHECKING:
-    from data_prep.earth_engine.batch_run import BatchRun
-    from data_prep.earth_engine.batch_settings import BatchSettings
-    from data_prep.earth_engine.cells import Cell
+    from data_prep.earth_engine.batch.batch_run import BatchRun
+    from data_prep.earth_engine.batch.batch_settings import BatchSettings
+    from data_prep.earth_engine.batch.cells import Cell
 
 
 def run(config: Config) -> None:
     """Exports the cells of the places, or prints what it would export."""
-    from data_prep.earth_engine.batch_plan import format_batch_plan
-    from data_prep.earth_engine.batch_plan import make_batch_plan
-    from data_prep.earth_engine.batch_settings import write_settings
-    from data_prep.earth_engine.cells import make_cells
+    from data_prep.earth_engine.batch.batch_plan import format_batch_plan
+    from data_prep.earth_engine.batch.batch_plan import make_batch_plan
+    from data_prep.earth_engine.batch.batch_settings import write_settings
+    from data_prep.earth_engine.batch.cells import make_cells
     from data_prep.earth_engine.layers import make_layers
-    from data_prep.earth_engine.wanted_places import read_wanted
+    from data_prep.earth_engine.places.wanted_places import read_wanted
 
     check_batch_config(config)
     settings = _make_settings(config)
@@ -67,7 +67,7 @@ def run(config: Config) -> None:
 
 
 def _make_settings(config: Config) -> "BatchSettings":
-    from data_prep.earth_engine.batch_settings import BatchSettings
+    from data_prep.earth_engine.batch.batch_settings import BatchSettings
 
     names = [field.name for field in dataclasses.fields(Recipe)]
     return BatchSettings(
@@ -84,7 +84,7 @@ def _make_settings(config: Config) -> "BatchSettings":
 
 def _copy_places(config: Config) -> None:
     """Records are made of the places that were exported for."""
-    from data_prep.earth_engine.batch_settings import PLACES_FILE
+    from data_prep.earth_engine.batch.batch_settings import PLACES_FILE
     from data_prep.earth_engine.file_text import read_bytes
     from data_prep.earth_engine.file_text import write_text
 
@@ -98,15 +98,15 @@ def _make_run(
     cells: "Sequence[Cell]",
     counters: Counters,
 ) -> "BatchRun":
-    from data_prep.earth_engine.batch_ledger import Ledger
-    from data_prep.earth_engine.batch_ledger import TaskEntry
-    from data_prep.earth_engine.batch_run import BatchRun
-    from data_prep.earth_engine.batch_run import RunLimits
-    from data_prep.earth_engine.batch_settings import LEDGER_FILE
-    from data_prep.earth_engine.batch_settings import task_name
-    from data_prep.earth_engine.batch_tasks import make_request
-    from data_prep.earth_engine.batch_tasks import make_request_id
-    from data_prep.earth_engine.client import Client
+    from data_prep.earth_engine.asking.client import Client
+    from data_prep.earth_engine.batch.batch_ledger import Ledger
+    from data_prep.earth_engine.batch.batch_ledger import TaskEntry
+    from data_prep.earth_engine.batch.batch_run import BatchRun
+    from data_prep.earth_engine.batch.batch_run import RunLimits
+    from data_prep.earth_engine.batch.batch_settings import LEDGER_FILE
+    from data_prep.earth_engine.batch.batch_settings import task_name
+    from data_prep.earth_engine.batch.batch_tasks import make_request
+    from data_prep.earth_engine.batch.batch_tasks import make_request_id
     from data_prep.earth_engine.layers import make_layers
 
     # Both layers of a cell one after the other: it is of use when both end.
@@ -140,7 +140,7 @@ def _report(
     counters: Counters,
 ) -> None:
     """Says what became of the tasks, and lists those that are given up."""
-    from data_prep.earth_engine.batch_settings import FAILED_TASKS_FILE
+    from data_prep.earth_engine.batch.batch_settings import FAILED_TASKS_FILE
     from data_prep.earth_engine.file_text import write_text
 
     keys = {cell.key: [place.key for _, place in cell.places] for cell in cells}

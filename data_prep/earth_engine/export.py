@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING
 
 from data_prep.earth_engine.export_config import ExportConfig as Config
 from data_prep.earth_engine.export_config import check_export_config
-from data_prep.earth_engine.record_config import check_beam
+from data_prep.earth_engine.records.record_config import check_beam
 from s2distill.flag_config import run_program
 
 if TYPE_CHECKING:
-    from data_prep.earth_engine.place import Place
-    from data_prep.earth_engine.planner import Plan
+    from data_prep.earth_engine.places.place import Place
+    from data_prep.earth_engine.records.planner import Plan
 
 
 def run(config: Config) -> None:
     """Writes the record folder, or prints the plan."""
-    from data_prep.earth_engine.planner import format_plan
-    from data_prep.earth_engine.wanted_places import read_wanted
+    from data_prep.earth_engine.places.wanted_places import read_wanted
+    from data_prep.earth_engine.records.planner import format_plan
 
     check_export_config(config)
     wanted = read_wanted(config.places, config, config.date)
@@ -38,9 +38,9 @@ def run(config: Config) -> None:
 
 
 def _plan(config: Config, wanted: list["Place"]) -> "Plan":
-    from data_prep.earth_engine.answers import AnswerStore
     from data_prep.earth_engine.layers import make_layers
-    from data_prep.earth_engine.planner import make_plan
+    from data_prep.earth_engine.records.answers import AnswerStore
+    from data_prep.earth_engine.records.planner import make_plan
 
     layers = make_layers(config)
     store = AnswerStore(config.answers_folder)
@@ -61,15 +61,15 @@ def _plan(config: Config, wanted: list["Place"]) -> "Plan":
 def _export(config: Config) -> None:
     import apache_beam as beam
 
-    from data_prep.earth_engine.beam_run import count_workers
-    from data_prep.earth_engine.beam_run import make_options
-    from data_prep.earth_engine.fetch_places import FetchPlaces
-    from data_prep.earth_engine.fetch_places import FetchSettings
+    from data_prep.earth_engine.asking.login import connect
+    from data_prep.earth_engine.expressions.prepared import prepare_layer
     from data_prep.earth_engine.layers import make_layers
-    from data_prep.earth_engine.login import connect
-    from data_prep.earth_engine.prepared import prepare_layer
-    from data_prep.earth_engine.record_run import check_output
-    from data_prep.earth_engine.record_run import make_record_folder
+    from data_prep.earth_engine.records.beam_run import count_workers
+    from data_prep.earth_engine.records.beam_run import make_options
+    from data_prep.earth_engine.records.fetch_places import FetchPlaces
+    from data_prep.earth_engine.records.fetch_places import FetchSettings
+    from data_prep.earth_engine.records.record_run import check_output
+    from data_prep.earth_engine.records.record_run import make_record_folder
 
     check_output(config)
     options = make_options(

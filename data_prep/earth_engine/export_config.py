@@ -2,13 +2,13 @@
 
 import dataclasses
 
-from data_prep.earth_engine.client_config import ClientConfig
-from data_prep.earth_engine.client_config import check_client_config
-from data_prep.earth_engine.client_config import check_quota
+from data_prep.earth_engine.asking.client_config import ClientConfig
+from data_prep.earth_engine.asking.client_config import check_client_config
+from data_prep.earth_engine.asking.client_config import check_quota
 from data_prep.earth_engine.recipe import Recipe
 from data_prep.earth_engine.recipe import check_recipe
-from data_prep.earth_engine.record_config import RecordsConfig
-from data_prep.earth_engine.record_config import check_records_config
+from data_prep.earth_engine.records.record_config import RecordsConfig
+from data_prep.earth_engine.records.record_config import check_records_config
 from s2distill.errors import ConfigError
 from s2distill.flag_config import flag
 

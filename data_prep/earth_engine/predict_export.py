@@ -29,10 +29,10 @@ from s2distill.flag_config import run_program
 if TYPE_CHECKING:
     import numpy as np
 
-    from data_prep.earth_engine.band_series import BandSeries
-    from data_prep.earth_engine.export_writer import Export
-    from data_prep.earth_engine.mixer import Mixer
-    from data_prep.earth_engine.patch_frames import PatchFrames
+    from data_prep.earth_engine.tfrecord.band_series import BandSeries
+    from data_prep.earth_engine.tfrecord.export_writer import Export
+    from data_prep.earth_engine.tfrecord.mixer import Mixer
+    from data_prep.earth_engine.tfrecord.patch_frames import PatchFrames
     from s2distill.geo.grid import Grid
     from s2distill.serving.card import ModelCard
     from s2distill.serving.predictor import Predictor
@@ -98,10 +98,10 @@ def run(config: Config) -> None:
     """Writes `config.output`, whole or not at all."""
     import tqdm
 
-    from data_prep.earth_engine.band_series import parse_series
-    from data_prep.earth_engine.export_reader import peek_features
-    from data_prep.earth_engine.export_writer import write_predictions
-    from data_prep.earth_engine.mixer import read_mixer
+    from data_prep.earth_engine.tfrecord.band_series import parse_series
+    from data_prep.earth_engine.tfrecord.export_reader import peek_features
+    from data_prep.earth_engine.tfrecord.export_writer import write_predictions
+    from data_prep.earth_engine.tfrecord.mixer import read_mixer
     from s2distill.serving.card import read_card
     from s2distill.serving.predictor import load_predictor
 
@@ -207,10 +207,12 @@ def _read_frames(
     kernel_px: tuple[int, int],
 ) -> "Iterator[tuple[int, PatchFrames]]":
     """The frames of every patch, with as much margin as windows can use."""
-    from data_prep.earth_engine.export_reader import read_patches
-    from data_prep.earth_engine.patch_frames import look_like_reflectance
-    from data_prep.earth_engine.patch_frames import make_frames
-    from data_prep.earth_engine.patch_frames import names_to_read
+    from data_prep.earth_engine.tfrecord.export_reader import read_patches
+    from data_prep.earth_engine.tfrecord.patch_frames import (
+        look_like_reflectance,
+    )
+    from data_prep.earth_engine.tfrecord.patch_frames import make_frames
+    from data_prep.earth_engine.tfrecord.patch_frames import names_to_read
 
     bands = predictor.card.bands
     for index, grid, values in read_patches(
@@ -274,7 +276,7 @@ def _check_fits_records(fine: "Mixer", outputs: Sequence[str]) -> None:
     """Refuses now what would be refused after the first patch."""
     import numpy as np
 
-    from data_prep.earth_engine.example_codec import check_size
+    from data_prep.earth_engine.tfrecord.example_codec import check_size
 
     plane = np.broadcast_to(np.float32(0), fine.patch_shape)  # takes no memory
     check_size(dict.fromkeys(outputs, plane))
@@ -292,8 +294,8 @@ def _options(config: Config) -> "RegionOptions":
 
 def _print_commands(config: Config, export: "Export", mixer: "Mixer") -> None:
     from data_prep.earth_engine.file_text import is_remote
-    from data_prep.earth_engine.upload import copy_command
-    from data_prep.earth_engine.upload import upload_command
+    from data_prep.earth_engine.tfrecord.upload import copy_command
+    from data_prep.earth_engine.tfrecord.upload import upload_command
 
     lines = [
         f"Predictions: {config.output}, {mixer.total_patches} patches in "

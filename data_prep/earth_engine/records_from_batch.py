@@ -15,16 +15,16 @@ import os
 from typing import TYPE_CHECKING
 
 from data_prep.earth_engine.recipe import Recipe
-from data_prep.earth_engine.record_config import RecordsConfig
-from data_prep.earth_engine.record_config import check_beam
-from data_prep.earth_engine.record_config import check_records_config
+from data_prep.earth_engine.records.record_config import RecordsConfig
+from data_prep.earth_engine.records.record_config import check_beam
+from data_prep.earth_engine.records.record_config import check_records_config
 from s2distill.flag_config import flag
 from s2distill.flag_config import rest_arguments
 from s2distill.flag_config import run_program
 
 if TYPE_CHECKING:
-    from data_prep.earth_engine.batch_settings import BatchSettings
-    from data_prep.earth_engine.ingest import IngestSettings
+    from data_prep.earth_engine.batch.batch_settings import BatchSettings
+    from data_prep.earth_engine.batch.ingest import IngestSettings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,11 +56,11 @@ class _RecordsOfBatch(RecordsConfig, Recipe):
 def run(config: Config) -> None:
     """Writes the record folder."""
     check_beam()
-    from data_prep.earth_engine.batch_settings import read_settings
-    from data_prep.earth_engine.beam_run import make_options
-    from data_prep.earth_engine.ingest import IngestPlaces
-    from data_prep.earth_engine.record_run import check_output
-    from data_prep.earth_engine.record_run import make_record_folder
+    from data_prep.earth_engine.batch.batch_settings import read_settings
+    from data_prep.earth_engine.batch.ingest import IngestPlaces
+    from data_prep.earth_engine.records.beam_run import make_options
+    from data_prep.earth_engine.records.record_run import check_output
+    from data_prep.earth_engine.records.record_run import make_record_folder
 
     batch = read_settings(config.workdir)
     records = _make_records_config(config, batch)
@@ -82,7 +82,7 @@ def run(config: Config) -> None:
 def _make_records_config(
     config: Config, batch: "BatchSettings"
 ) -> _RecordsOfBatch:
-    from data_prep.earth_engine.batch_settings import PLACES_FILE
+    from data_prep.earth_engine.batch.batch_settings import PLACES_FILE
 
     recipe = {
         field.name: getattr(batch.recipe, field.name)
@@ -103,9 +103,9 @@ def _make_records_config(
 def _make_ingest_settings(
     config: Config, records: RecordsConfig, batch: "BatchSettings"
 ) -> "IngestSettings":
-    from data_prep.earth_engine.batch_ledger import Ledger
-    from data_prep.earth_engine.batch_settings import LEDGER_FILE
-    from data_prep.earth_engine.ingest import IngestSettings
+    from data_prep.earth_engine.batch.batch_ledger import Ledger
+    from data_prep.earth_engine.batch.batch_settings import LEDGER_FILE
+    from data_prep.earth_engine.batch.ingest import IngestSettings
 
     ledger = Ledger(os.path.join(config.workdir, LEDGER_FILE))
     entries = ledger.entries()

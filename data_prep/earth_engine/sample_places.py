@@ -24,10 +24,10 @@ from s2distill.flag_config import run_program
 from s2distill.flag_config import to_flag_lines
 
 if TYPE_CHECKING:
-    from data_prep.earth_engine.built_up import BuiltUpStrata
-    from data_prep.earth_engine.place_sample import PlaceSample
-    from data_prep.earth_engine.place_sample import SampleRule
-    from data_prep.earth_engine.region import Region
+    from data_prep.earth_engine.places.built_up import BuiltUpStrata
+    from data_prep.earth_engine.places.place_sample import PlaceSample
+    from data_prep.earth_engine.places.place_sample import SampleRule
+    from data_prep.earth_engine.places.region import Region
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,8 +88,8 @@ def run(config: Config) -> None:
     """Writes the places file, the map if asked for, and a table."""
     _check_config(config)
     _check_outputs(config)
-    from data_prep.earth_engine.place_sample import draw_places
-    from data_prep.earth_engine.places import write_places
+    from data_prep.earth_engine.places.place_sample import draw_places
+    from data_prep.earth_engine.places.places import write_places
 
     rule = _make_rule(config)
     region = _read_region(config)
@@ -106,7 +106,7 @@ def run(config: Config) -> None:
         },
     )
     if config.picture:
-        from data_prep.earth_engine.place_map import draw_map
+        from data_prep.earth_engine.places.place_map import draw_map
 
         draw_map(config.picture, sample.places, region)
     sys.stdout.write(_summary(config, sample))
@@ -146,7 +146,7 @@ def _check_outputs(config: Config) -> None:
 
 
 def _make_rule(config: Config) -> "SampleRule":
-    from data_prep.earth_engine.place_sample import SampleRule
+    from data_prep.earth_engine.places.place_sample import SampleRule
     from data_prep.split import SplitRule
 
     return SampleRule(
@@ -167,7 +167,7 @@ def _make_rule(config: Config) -> "SampleRule":
 
 
 def _make_strata(config: Config) -> "BuiltUpStrata":
-    from data_prep.earth_engine.built_up import BuiltUpStrata
+    from data_prep.earth_engine.places.built_up import BuiltUpStrata
 
     return BuiltUpStrata(
         raster=config.built_up,
@@ -188,8 +188,8 @@ def _numbers(name: str, texts: tuple[str, ...]) -> tuple[float, ...]:
 
 
 def _read_region(config: Config) -> "Region":
-    from data_prep.earth_engine.region import parse_region_box
-    from data_prep.earth_engine.region import read_region
+    from data_prep.earth_engine.places.region import parse_region_box
+    from data_prep.earth_engine.places.region import read_region
 
     if config.region:
         return read_region(config.region)

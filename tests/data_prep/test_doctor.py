@@ -208,7 +208,9 @@ def _call(*arguments):
 
 def test_hostile_input_is_one_line_each(tmp_path):
     (tmp_path / "notes.tif").write_text("no raster")
-    for path in (tmp_path / "none", tmp_path / "notes.tif"):
+    (tmp_path / "cut.tfrecord").write_bytes(bytes(range(40)))
+    for path in ("none", "notes.tif", "cut.tfrecord"):
+        path = tmp_path / path
         answer = _call(f"--input={path}")
         assert answer.returncode == 1
         assert answer.stdout == ""

@@ -9,18 +9,18 @@ import os
 
 import numpy as np
 
-from data_prep.earth_engine.batch_ledger import Ledger
-from data_prep.earth_engine.batch_run import BatchRun
-from data_prep.earth_engine.batch_run import RunLimits
-from data_prep.earth_engine.batch_settings import BatchSettings
-from data_prep.earth_engine.batch_settings import task_name
-from data_prep.earth_engine.batch_tasks import make_request
-from data_prep.earth_engine.batch_tasks import make_request_id
-from data_prep.earth_engine.cells import make_cells
-from data_prep.earth_engine.client import Client
-from data_prep.earth_engine.client_config import ClientConfig
+from data_prep.earth_engine.asking.client import Client
+from data_prep.earth_engine.asking.client_config import ClientConfig
+from data_prep.earth_engine.batch.batch_ledger import Ledger
+from data_prep.earth_engine.batch.batch_run import BatchRun
+from data_prep.earth_engine.batch.batch_run import RunLimits
+from data_prep.earth_engine.batch.batch_settings import BatchSettings
+from data_prep.earth_engine.batch.batch_settings import task_name
+from data_prep.earth_engine.batch.batch_tasks import make_request
+from data_prep.earth_engine.batch.batch_tasks import make_request_id
+from data_prep.earth_engine.batch.cells import make_cells
 from data_prep.earth_engine.layers import make_layers
-from data_prep.earth_engine.place import place_at
+from data_prep.earth_engine.places.place import place_at
 from data_prep.earth_engine.recipe import NAIP
 from data_prep.earth_engine.recipe import TIGER_ROADS
 from data_prep.earth_engine.recipe import Recipe

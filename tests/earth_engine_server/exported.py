@@ -3,8 +3,8 @@
 import numpy as np
 
 from data_prep.earth_engine.export_config import ExportConfig
-from data_prep.earth_engine.place import place_at
-from data_prep.earth_engine.places import write_places
+from data_prep.earth_engine.places.place import place_at
+from data_prep.earth_engine.places.places import write_places
 from s2distill.data.folders import read_records
 from s2distill.data.manifest import read_manifest
 from tests.earth_engine_server import world

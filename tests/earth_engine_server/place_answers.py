@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data_prep.earth_engine.fetch import layer_grid
+from data_prep.earth_engine.asking.fetch import layer_grid
 from data_prep.earth_engine.layers import make_layers
 from tests.earth_engine_server import world
 

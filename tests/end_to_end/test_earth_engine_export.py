@@ -12,11 +12,11 @@ import time
 import numpy as np
 import pytest
 
-from data_prep.earth_engine import faults
+from data_prep.earth_engine.asking import faults
 from data_prep.earth_engine.export import run
 from data_prep.earth_engine.export_config import ExportConfig
-from data_prep.earth_engine.place import place_at
-from data_prep.earth_engine.places import write_places
+from data_prep.earth_engine.places.place import place_at
+from data_prep.earth_engine.places.places import write_places
 from s2distill.data.manifest import read_manifest
 from tests.earth_engine_server.exported import FULL
 from tests.earth_engine_server.exported import SMALL

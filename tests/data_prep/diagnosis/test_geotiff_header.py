@@ -61,3 +61,20 @@ def test_pixels_are_metres_of_ground_also_in_degrees():
     north = Grid("EPSG:4326", (2 * step, 0, 3, 0, -step, 60.0), 4, 6)
     assert ground_pixel_m(north) == pytest.approx(10, rel=1e-3)
     assert ground_pixel_m(None) is None
+
+
+def test_complex_numbers_are_refused(tmp_path):
+    with rasterio.open(
+        tmp_path / "a.tif",
+        "w",
+        driver="GTiff",
+        height=3,
+        width=4,
+        count=1,
+        dtype="complex64",
+        crs="EPSG:32631",
+        transform=rasterio.Affine(2, 0, 0, 0, -2, 0),
+    ):
+        pass
+    with pytest.raises(RasterError, match=r"a\.tif holds complex64"):
+        read_header(str(tmp_path / "a.tif"))

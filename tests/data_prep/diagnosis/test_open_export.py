@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from data_prep.diagnosis.open_export import find_mixer
 from data_prep.diagnosis.open_export import open_export
-from data_prep.earth_engine.example_codec import encode_example
-from data_prep.earth_engine.mixer import Mixer
-from data_prep.earth_engine.mixer import write_mixer
+from data_prep.earth_engine.tfrecord.example_codec import encode_example
+from data_prep.earth_engine.tfrecord.mixer import Mixer
+from data_prep.earth_engine.tfrecord.mixer import write_mixer
 from s2distill.errors import RecordError
 
 TRANSFORM = (10.0, 0.0, 5e5, 0.0, -10.0, 4.6e6)

@@ -71,6 +71,18 @@ def test_a_large_raster_is_looked_at_in_part_and_says_so(tmp_path):
     assert subject.shape == (1, 1100, 30, 2)
 
 
+def test_of_many_frames_some_are_read_evenly_spread(tmp_path, monkeypatch):
+    from data_prep.diagnosis import open_frame_files as module
+
+    monkeypatch.setattr(module, "_MOST_VALUES", 3 * 40 * 50 * 2)
+    headers = [_write(tmp_path, f"2020-01-0{i + 1}.tif") for i in range(5)]
+    subject = open_frame_files("x", headers, (), ())
+    names = [frame.name for frame in subject.places[0].frames]
+    assert names == [f"2020-01-0{i}.tif" for i in (1, 3, 5)]
+    assert subject.looked_at.startswith("3 of 5 files")
+    assert subject.frames == 5
+
+
 def test_a_file_cut_in_its_pixels_is_named_and_the_others_are_read(tmp_path):
     headers = [_write(tmp_path, f"2020-01-0{i + 1}.tif") for i in range(2)]
     whole = (tmp_path / "2020-01-02.tif").read_bytes()

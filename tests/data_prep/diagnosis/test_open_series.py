@@ -6,7 +6,7 @@ from data_prep.diagnosis.geotiff_header import read_header
 from data_prep.diagnosis.open_series import find_series_faults
 from data_prep.diagnosis.open_series import make_frames
 from data_prep.diagnosis.open_series import open_series_file
-from data_prep.earth_engine.band_series import parse_series
+from data_prep.earth_engine.tfrecord.band_series import parse_series
 
 
 def test_a_real_export_of_twelve_months(real_data):

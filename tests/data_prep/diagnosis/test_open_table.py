@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from data_prep.diagnosis.open_table import open_table
-from data_prep.earth_engine.example_codec import encode_example
+from data_prep.earth_engine.tfrecord.example_codec import encode_example
 from s2distill.errors import RecordError
 
 

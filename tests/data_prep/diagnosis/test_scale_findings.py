@@ -87,3 +87,21 @@ def test_a_dark_sea_is_no_wrong_scale(make_subject, make_frame):
         for i in range(3)
     ]
     assert _find(make_subject(frames)) == {}
+
+
+@pytest.mark.parametrize(
+    ("rows", "severity"), [(5, "warning"), (None, "error")]
+)
+def test_nodata_that_nobody_declared_is_told(l2a, change, rows, severity):
+    def hide(_, values):
+        values = values.copy()
+        values[:rows] = -9999
+        return values
+
+    found = _find(change(l2a, hide))["negative_values"]
+    assert found.severity == severity
+    assert "down to -9999" in found.message
+
+
+def test_a_little_below_0_is_what_correction_does(l2a, change):
+    assert _find(change(l2a, lambda _, v: v - 300)) == {}

@@ -9,12 +9,12 @@ import time
 
 import pytest
 
-from data_prep.earth_engine.batch_config import BatchConfig
+from data_prep.earth_engine.batch.batch_config import BatchConfig
+from data_prep.earth_engine.batch.batch_ledger import Ledger
+from data_prep.earth_engine.batch.batch_settings import read_settings
 from data_prep.earth_engine.batch_export import run
-from data_prep.earth_engine.batch_ledger import Ledger
-from data_prep.earth_engine.batch_settings import read_settings
-from data_prep.earth_engine.places import read_places
-from data_prep.earth_engine.places import write_places
+from data_prep.earth_engine.places.places import read_places
+from data_prep.earth_engine.places.places import write_places
 from s2distill.errors import ConfigError
 from s2distill.flag_config import to_flag_lines
 from tests.earth_engine_server.batch_area import PLACES

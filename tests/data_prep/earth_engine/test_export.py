@@ -8,8 +8,8 @@ import pytest
 import tensorflow_datasets as tfds
 
 from data_prep.earth_engine.export import run
-from data_prep.earth_engine.place import place_at
-from data_prep.earth_engine.places import write_places
+from data_prep.earth_engine.places.place import place_at
+from data_prep.earth_engine.places.places import write_places
 from s2distill.data.manifest import read_manifest
 from s2distill.errors import ConfigError
 from s2distill.errors import EarthEngineError

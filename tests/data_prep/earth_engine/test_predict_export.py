@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 
 from data_prep.earth_engine import predict_export
-from data_prep.earth_engine.export_reader import read_image
-from data_prep.earth_engine.export_writer import Sharding
-from data_prep.earth_engine.export_writer import write_export
-from data_prep.earth_engine.mixer import Mixer
-from data_prep.earth_engine.mixer import read_mixer
 from data_prep.earth_engine.predict_export import NODATA
+from data_prep.earth_engine.tfrecord.export_reader import read_image
+from data_prep.earth_engine.tfrecord.export_writer import Sharding
+from data_prep.earth_engine.tfrecord.export_writer import write_export
+from data_prep.earth_engine.tfrecord.mixer import Mixer
+from data_prep.earth_engine.tfrecord.mixer import read_mixer
 from s2distill.data.normalize import BandStatistics
 from s2distill.errors import BandError
 from s2distill.errors import ConfigError

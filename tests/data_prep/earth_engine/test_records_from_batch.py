@@ -9,9 +9,9 @@ import pytest
 from data_prep.earth_engine import batch_export
 from data_prep.earth_engine import export
 from data_prep.earth_engine import records_from_batch
-from data_prep.earth_engine.batch_config import BatchConfig
+from data_prep.earth_engine.batch.batch_config import BatchConfig
 from data_prep.earth_engine.export_config import ExportConfig
-from data_prep.earth_engine.places import write_places
+from data_prep.earth_engine.places.places import write_places
 from s2distill.data.folders import read_records
 from s2distill.data.manifest import read_manifest
 from s2distill.errors import ConfigError

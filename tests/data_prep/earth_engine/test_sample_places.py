@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from data_prep.earth_engine.places import read_places
+from data_prep.earth_engine.places.places import read_places
 from data_prep.earth_engine.sample_places import Config
 from data_prep.earth_engine.sample_places import run
 from data_prep.pairing.pair_config import Config as PairConfig

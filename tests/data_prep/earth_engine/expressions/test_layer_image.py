@@ -4,8 +4,8 @@ import ee
 import numpy as np
 import pytest
 
+from data_prep.earth_engine.asking.guard import expect_guard
 from data_prep.earth_engine.expressions.layer_image import make_region
-from data_prep.earth_engine.guard import expect_guard
 from data_prep.earth_engine.layers import make_layers
 from data_prep.earth_engine.recipe import CLOUD_SCORE_PLUS
 from data_prep.earth_engine.recipe import NAIP

@@ -1,0 +1,1 @@
+"""Requests for pixels: login, pace, faults, pieces, the place guard."""

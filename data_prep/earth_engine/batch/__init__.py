@@ -1,0 +1,1 @@
+"""Batch exports of whole cells: tasks, ledger, files to answers."""

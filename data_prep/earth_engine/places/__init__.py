@@ -1,0 +1,1 @@
+"""A region becomes places: grids, keys, splits, dates."""

@@ -1,0 +1,1 @@
+"""Answers on disk become records, on Beam."""

@@ -1,0 +1,1 @@
+"""Earth Engine's own TFRecord exports and their mixer, read and written."""
