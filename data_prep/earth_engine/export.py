@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from data_prep.earth_engine.export_config import ExportConfig as Config
 from data_prep.earth_engine.export_config import check_export_config
 from data_prep.earth_engine.records.record_config import check_beam
+from s2distill.errors import ConfigError
 from s2distill.flag_config import run_program
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def _export(config: Config) -> None:
     from data_prep.earth_engine.expressions.prepared import prepare_layer
     from data_prep.earth_engine.layers import make_layers
     from data_prep.earth_engine.records.beam_run import count_workers
+    from data_prep.earth_engine.records.beam_run import is_local
     from data_prep.earth_engine.records.beam_run import make_options
     from data_prep.earth_engine.records.fetch_places import FetchPlaces
     from data_prep.earth_engine.records.fetch_places import FetchSettings
@@ -76,6 +78,8 @@ def _export(config: Config) -> None:
         config.beam_args,
         paths=(config.places, config.output, config.work_folder),
     )
+    workers = count_workers(options)
+    _check_workers(config, workers, is_local(options))
     # Here first: wrong credentials show at once, in one line.
     connect(config)
     settings = FetchSettings(
@@ -86,7 +90,7 @@ def _export(config: Config) -> None:
         ),
         answers=config.answers_folder,
         date=config.date,
-        workers=count_workers(options),
+        workers=workers,
     )
     make_record_folder(
         config,
@@ -95,6 +99,21 @@ def _export(config: Config) -> None:
         options,
         program="data_prep.earth_engine.export",
     )
+
+
+def _check_workers(config: Config, workers: int, local: bool) -> None:
+    if workers > config.requests_in_flight:
+        raise ConfigError(
+            f"{workers} workers cannot share --requests_in_flight="
+            f"{config.requests_in_flight}: each asks at least once at a time; "
+            "ask for fewer workers, or raise it with the quota"
+        )
+    if config.ee_key_file and not local:
+        raise ConfigError(
+            f"--ee_key_file={config.ee_key_file} lies on this machine, which "
+            "the workers do not see; give them the account itself, with "
+            "--service_account_email after --"
+        )
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import apache_beam as beam
 import tqdm
+from apache_beam.options.pipeline_options import DebugOptions
 from apache_beam.options.pipeline_options import DirectOptions
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.options.pipeline_options import StandardOptions
@@ -41,6 +42,11 @@ def make_options(
     if standard.runner in (None, "DirectRunner", "FnApiRunner"):
         standard.runner = LOCAL_RUNNER
     if not is_local(options):
+        # One process a machine: only so is the number of machines that of the
+        # clients which share the quota of requests.
+        options.view_as(DebugOptions).add_experiment(
+            "no_use_multiple_sdk_containers"
+        )
         near = [path for path in paths if not is_remote(path)]
         if near:
             raise ConfigError(
@@ -56,14 +62,25 @@ def is_local(options: PipelineOptions) -> bool:
 
 
 def count_workers(options: PipelineOptions) -> int:
-    """Processes that will share the quota of requests."""
+    """Processes that will share the quota of requests.
+
+    Raises:
+      ConfigError: Machines elsewhere whose number nobody said.
+    """
     if is_local(options):
         direct = options.view_as(DirectOptions)
         if direct.direct_running_mode == "multi_processing":
             return max(1, direct.direct_num_workers or 1)
         return 1
     workers = options.view_as(WorkerOptions)
-    return max(1, workers.max_num_workers or workers.num_workers or 1)
+    number = workers.max_num_workers or workers.num_workers
+    if not number:
+        raise ConfigError(
+            "--max_num_workers is not among the options after --; say how many "
+            "machines there will be at most, because they share the quota of "
+            "requests"
+        )
+    return number
 
 
 def run_pipeline(root: beam.PTransform, options: PipelineOptions) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import apache_beam as beam
 from absl import logging
 from apache_beam.transforms import window
+from apache_beam.utils import shared
 from apache_beam.utils import windowed_value
 
 from data_prep.earth_engine.asking.client_config import ClientConfig
@@ -58,13 +59,17 @@ class FetchPlaces(beam.DoFn):
     def __init__(self, settings: FetchSettings) -> None:
         """Keeps the settings; the worker logs in when it is set up."""
         self._settings = settings
+        # A worker makes several copies of a step; they have one quota.
+        self._of_process = shared.Shared()
 
     def setup(self) -> None:
         """Logs in and starts the threads."""
         from data_prep.earth_engine.asking.client import Client
 
         settings = self._settings
-        self._client = Client(settings.client, workers=settings.workers)
+        self._client = self._of_process.acquire(
+            lambda: Client(settings.client, workers=settings.workers)
+        )
         self._store = AnswerStore(settings.answers)
         self._threads = concurrent.futures.ThreadPoolExecutor(
             self._client.threads, thread_name_prefix="earth-engine"

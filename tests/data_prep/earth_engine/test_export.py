@@ -169,3 +169,47 @@ def test_a_service_that_lets_nobody_in_says_so_in_one_line(tmp_path):
     }
     with pytest.raises(EarthEngineError, match="does not let project"):
         run(make_config(tmp_path, flags, **SMALL))
+
+
+@pytest.mark.parametrize(
+    ("beam_args", "changes", "message"),
+    [
+        (
+            (
+                "--direct_num_workers=3",
+                "--direct_running_mode=multi_processing",
+            ),
+            {"requests_in_flight": 2},
+            "3 workers cannot share --requests_in_flight=2",
+        ),
+        (
+            (
+                "--runner=DataflowRunner",
+                "--project=p",
+                "--region=us-central1",
+                "--max_num_workers=2",
+            ),
+            {
+                "ee_credentials": "service_account",
+                "ee_key_file": "key.json",
+                "output": "ram://b/records",
+            },
+            "key.json lies on this machine",
+        ),
+    ],
+)
+def test_workers_that_could_not_ask_are_refused_first(
+    tmp_path, beam_args, changes, message
+):
+    path = tmp_path / "places.geojson"
+    write_area(path, 2)
+    if "output" in changes:
+        import tensorflow as tf
+
+        with tf.io.gfile.GFile("ram://b/places.geojson", "w") as file:
+            file.write(path.read_text())
+        changes = {**changes, "places": "ram://b/places.geojson"}
+    config = make_config(tmp_path, {"ee_project": "my-project"}, **SMALL)
+    config = dataclasses.replace(config, beam_args=beam_args, **changes)
+    with pytest.raises(ConfigError, match=message):
+        run(config)

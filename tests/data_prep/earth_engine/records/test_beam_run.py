@@ -8,6 +8,7 @@ import tarfile
 
 import apache_beam as beam
 import pytest
+from apache_beam.options.pipeline_options import DebugOptions
 from apache_beam.options.pipeline_options import StandardOptions
 from apache_beam.runners.portability.stager import Stager
 
@@ -50,11 +51,22 @@ def test_workers_elsewhere_do_not_see_this_disk():
             3,
         ),
         ((*DATAFLOW, "--num_workers=2", "--max_num_workers=5"), 5),
-        (DATAFLOW, 1),
+        ((*DATAFLOW, "--num_workers=2"), 2),
     ],
 )
 def test_the_quota_is_shared_by_so_many_processes(beam_args, expected):
     assert count_workers(make_options(beam_args, paths=[])) == expected
+
+
+def test_machines_whose_number_nobody_said_cannot_share_a_quota():
+    with pytest.raises(ConfigError, match="--max_num_workers is not among"):
+        count_workers(make_options(DATAFLOW, paths=[]))
+
+
+def test_a_machine_elsewhere_has_one_process():
+    options = make_options(DATAFLOW, paths=[])
+    experiments = options.view_as(DebugOptions).experiments
+    assert "no_use_multiple_sdk_containers" in experiments
 
 
 class _Root(beam.PTransform):
