@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from data_prep.earth_engine.export_config import ExportConfig as Config
 from data_prep.earth_engine.export_config import check_export_config
 from data_prep.earth_engine.records.record_config import check_beam
+from data_prep.earth_engine.records.record_config import find_answers_folder
 from s2distill.errors import ConfigError
 from s2distill.flag_config import run_program
 
@@ -41,11 +42,12 @@ def run(config: Config) -> None:
 def _plan(config: Config, wanted: list["Place"]) -> "Plan":
     from data_prep.earth_engine.layers import make_layers
     from data_prep.earth_engine.records.answers import AnswerStore
+    from data_prep.earth_engine.records.answers import answer_key
     from data_prep.earth_engine.records.planner import make_plan
 
     layers = make_layers(config)
-    store = AnswerStore(config.answers_folder)
-    kept = {place.key for place in wanted}
+    store = AnswerStore(find_answers_folder(config, config))
+    kept = {answer_key(place, config.date) for place in wanted}
     for layer in layers:
         kept &= store.keys(layer.name)
     return make_plan(
@@ -88,7 +90,7 @@ def _export(config: Config) -> None:
             (layer, prepare_layer(config, layer))
             for layer in make_layers(config)
         ),
-        answers=config.answers_folder,
+        answers=find_answers_folder(config, config),
         date=config.date,
         workers=workers,
     )

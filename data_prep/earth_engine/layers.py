@@ -37,6 +37,8 @@ write numbers as float32, which holds whole numbers only up to 2**24.
 
 import dataclasses
 import functools
+import hashlib
+import json
 
 import numpy as np
 
@@ -105,6 +107,20 @@ class Layer:
     def pixel_bytes(self) -> int:
         """Bytes of one pixel of all bands."""
         return self.dtype.itemsize
+
+
+def digest_recipe(recipe: Recipe) -> str:
+    """A word that differs between recipes whose answers differ.
+
+    What only says which answers become records takes no part.
+    """
+    # Of a program's flags, those of the recipe alone.
+    names = [field.name for field in dataclasses.fields(Recipe)]
+    names.remove("min_image_share")
+    asked = {name: getattr(recipe, name) for name in names}
+    types = {layer.name: layer.types for layer in make_layers(recipe)}
+    text = json.dumps([asked, types], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def frame_band(frame: int, band: str) -> str:

@@ -18,6 +18,7 @@ from data_prep.earth_engine.recipe import Recipe
 from data_prep.earth_engine.records.record_config import RecordsConfig
 from data_prep.earth_engine.records.record_config import check_beam
 from data_prep.earth_engine.records.record_config import check_records_config
+from data_prep.earth_engine.records.record_config import find_answers_folder
 from s2distill.flag_config import flag
 from s2distill.flag_config import rest_arguments
 from s2distill.flag_config import run_program
@@ -112,7 +113,7 @@ def _make_ingest_settings(
     return IngestSettings(
         batch=batch,
         exports=config.exports or batch.exports,
-        answers=records.answers_folder,
+        answers=find_answers_folder(records, batch.recipe),
         attempts={entry.task: entry.attempt for entry in entries},
         states={
             entry.task: f"{entry.state} {entry.message}".strip()

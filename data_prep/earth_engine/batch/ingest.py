@@ -21,6 +21,7 @@ from data_prep.earth_engine.layers import Layer
 from data_prep.earth_engine.layers import make_layers
 from data_prep.earth_engine.places.place import Place
 from data_prep.earth_engine.records.answers import AnswerStore
+from data_prep.earth_engine.records.answers import answer_key
 from data_prep.earth_engine.records.fetch_places import COUNTERS
 from data_prep.earth_engine.records.outcome import WRONG_ANSWER
 from data_prep.earth_engine.records.outcome import Outcome
@@ -107,7 +108,7 @@ class _IngestCell(beam.DoFn):
         missing = {
             index: place
             for index, place in cell.places
-            if not self._store.has(layer.name, place.key)
+            if not self._store.has(layer.name, self._key(place))
         }
         _count("answers_kept", len(cell.places) - len(missing))
         if not missing:
@@ -130,6 +131,9 @@ class _IngestCell(beam.DoFn):
             logging.warning("%s: %s", task, error)
             return _fail(missing, UNREADABLE, str(error))
 
+    def _key(self, place: Place) -> str:
+        return answer_key(place, self._settings.batch.date)
+
     def _keep_patches(
         self,
         cell: Cell,
@@ -149,7 +153,7 @@ class _IngestCell(beam.DoFn):
             elif place is None:
                 counted["patches_unwanted"] += 1
             else:
-                self._store.put(layer.name, place.key, answer)
+                self._store.put(layer.name, self._key(place), answer)
                 counted["answers_new"] += 1
         for name, number in counted.items():
             _count(name, number)

@@ -3,7 +3,7 @@
 A layer is there whole or not at all, so what is there need never be asked
 for again, and records can be made from it as often as one likes.
 
-    DIRECTORY/s2/3f/utm16n-735680-3735040.npy
+    DIRECTORY/s2/3f/utm16n-735680-3735040-2022-07-01.npy
 
 The folder in between is the beginning of a hash: buckets and file systems
 grow slow with a million files in one folder.
@@ -21,9 +21,20 @@ from data_prep.earth_engine.asking.npy import read_npy
 from data_prep.earth_engine.asking.npy import write_npy
 from data_prep.earth_engine.file_text import is_remote
 from data_prep.earth_engine.file_text import read_bytes
+from data_prep.earth_engine.places.place import Place
 from s2distill.errors import AnswerError
 
 _SUFFIX = ".npy"
+
+
+def answer_key(place: Place, date: str) -> str:
+    """The key of a place's answers: another date has others.
+
+    Args:
+      place: Whose.
+      date: "YYYY-MM-DD" of places that have none.
+    """
+    return f"{place.key}-{place.date or date}"
 
 
 class AnswerStore:

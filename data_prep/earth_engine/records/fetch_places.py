@@ -20,6 +20,7 @@ from data_prep.earth_engine.layers import Layer
 from data_prep.earth_engine.places.place import Place
 from data_prep.earth_engine.places.place_time import to_time_utc_ms
 from data_prep.earth_engine.records.answers import AnswerStore
+from data_prep.earth_engine.records.answers import answer_key
 from data_prep.earth_engine.records.outcome import REFUSED
 from data_prep.earth_engine.records.outcome import TOO_LARGE
 from data_prep.earth_engine.records.outcome import WRONG_ANSWER
@@ -113,13 +114,14 @@ class FetchPlaces(beam.DoFn):
 
         counters = self._client.counters
         begun_s = time.monotonic()
+        key = answer_key(place, self._settings.date)
         try:
             for layer, prepared in self._settings.layers:
-                if self._store.has(layer.name, place.key):
+                if self._store.has(layer.name, key):
                     counters.add("answers_kept")
                     continue
                 answer = self._ask_layer(place, layer, prepared)
-                self._store.put(layer.name, place.key, answer)
+                self._store.put(layer.name, key, answer)
                 counters.add("answers_new")
         except (GivenUpError, TooLargeError, AnswerError) as error:
             counters.add("failed")

@@ -50,6 +50,7 @@ class RecordsPlan:
       answers: Folder of the answers.
       directory: Folder in which the files of records are written.
       workdir: Folder of the dead letters and the summary.
+      date: "YYYY-MM-DD" of places that have none.
       records_per_shard: At most so many in a file.
       provenance: JSON-able, for the manifest.
     """
@@ -59,6 +60,7 @@ class RecordsPlan:
     answers: str
     directory: str
     workdir: str
+    date: str
     records_per_shard: int
     provenance: dict[str, Any]
 
@@ -141,6 +143,7 @@ def _write(
         plan.recipe,
         AnswerStore(plan.answers),
         plan.directory,
+        date=plan.date,
     )
 
 

@@ -5,6 +5,8 @@ import datetime
 import importlib.util
 import os
 
+from data_prep.earth_engine.layers import digest_recipe
+from data_prep.earth_engine.recipe import Recipe
 from s2distill.errors import ConfigError
 from s2distill.flag_config import flag
 from s2distill.flag_config import rest_arguments
@@ -46,10 +48,15 @@ class RecordsConfig:
         """Where answers, dead letters and summary lie."""
         return self.workdir or f"{self.output.rstrip('/')}.work"
 
-    @property
-    def answers_folder(self) -> str:
-        """Where the answers of this run, and of those before it, lie."""
-        return os.path.join(self.work_folder, "answers")
+
+def find_answers_folder(config: RecordsConfig, recipe: Recipe) -> str:
+    """Where the answers of this run, and of those before it, lie.
+
+    Each recipe has its own: a run whose flags were changed asks anew, and
+    never makes records of what another asked for.
+    """
+    name = f"answers-{digest_recipe(recipe)}"
+    return os.path.join(config.work_folder, name)
 
 
 def check_records_config(config: RecordsConfig) -> None:

@@ -13,6 +13,7 @@ from data_prep.earth_engine.layers import make_layers
 from data_prep.earth_engine.places.place import Place
 from data_prep.earth_engine.recipe import Recipe
 from data_prep.earth_engine.records.answers import AnswerStore
+from data_prep.earth_engine.records.answers import answer_key
 from data_prep.earth_engine.records.assemble import make_example
 from data_prep.earth_engine.records.assemble import make_spec
 from data_prep.earth_engine.records.outcome import WRONG_ANSWER
@@ -48,6 +49,8 @@ def write_record_file(
     recipe: Recipe,
     answers: AnswerStore,
     directory: str,
+    *,
+    date: str = "",
 ) -> RecordFileReport:
     """Writes one file, whole or not at all.
 
@@ -60,6 +63,7 @@ def write_record_file(
       recipe: What was asked for.
       answers: Where the answers are.
       directory: Folder of the file, local or gs://.
+      date: "YYYY-MM-DD" of places that have none.
 
     Returns:
       What was written; a file without a record is written too, so that the
@@ -74,7 +78,7 @@ def write_record_file(
     tf.io.gfile.makedirs(directory)
     try:
         with tf.io.TFRecordWriter(temporary) as writer:
-            for place, record in _make_records(places, recipe, answers):
+            for place, record in _make_records(places, recipe, answers, date):
                 if isinstance(record, Outcome):
                     dead.append(_describe(place, record))
                     continue
@@ -101,6 +105,7 @@ def _make_records(
     places: Sequence[tuple[Place, Outcome]],
     recipe: Recipe,
     answers: AnswerStore,
+    date: str,
 ) -> Iterator[tuple[Place, bytes | Outcome]]:
     """The bytes of each place's record, or why there is none."""
     names = [layer.name for layer in make_layers(recipe)]
@@ -112,7 +117,8 @@ def _make_records(
         if serializer is None:
             serializer = RecordSerializer(make_spec(recipe, place.tile_px))
         try:
-            found = {name: answers.get(name, place.key) for name in names}
+            key = answer_key(place, date)
+            found = {name: answers.get(name, key) for name in names}
             example = make_example(place, recipe, found)
         except AnswerError as error:
             yield place, Outcome(place.key, WRONG_ANSWER, str(error))

@@ -20,6 +20,7 @@ from data_prep.earth_engine.places.places import read_places
 from data_prep.earth_engine.places.wanted_places import list_wanted
 from data_prep.earth_engine.recipe import Recipe
 from data_prep.earth_engine.records.answers import AnswerStore
+from data_prep.earth_engine.records.answers import answer_key
 from data_prep.earth_engine.records.beam_run import is_local
 from data_prep.earth_engine.records.beam_run import progress_bar
 from data_prep.earth_engine.records.beam_run import run_pipeline
@@ -29,6 +30,7 @@ from data_prep.earth_engine.records.pipeline import SUMMARY_FILE
 from data_prep.earth_engine.records.pipeline import MakeRecords
 from data_prep.earth_engine.records.pipeline import RecordsPlan
 from data_prep.earth_engine.records.record_config import RecordsConfig
+from data_prep.earth_engine.records.record_config import find_answers_folder
 from s2distill.atomic_write import check_absent
 from s2distill.data.manifest import MANIFEST_FILE
 from s2distill.data.manifest import STATISTICS_FILE
@@ -83,7 +85,7 @@ def make_record_folder(
       EarthEngineError: The pipeline failed.
       RecordError: No place became a record.
     """
-    store = AnswerStore(config.answers_folder)
+    store = AnswerStore(find_answers_folder(config, recipe))
     folder = _staging_folder(config)
     plan = RecordsPlan(
         places=config.places,
@@ -91,6 +93,7 @@ def make_record_folder(
         answers=store.directory,
         directory=folder,
         workdir=config.work_folder,
+        date=config.date,
         records_per_shard=config.records_per_shard,
         provenance={"program": program, "flags": public_flag_lines(config)},
     )
@@ -159,7 +162,7 @@ def _run(
         return read_counters(run_pipeline(root, options))
     wanted, _ = list_wanted(read_places(plan.places).places, plan.recipe)
     last = make_layers(plan.recipe)[-1].name
-    keys = {place.key for place in wanted}
+    keys = {answer_key(place, plan.date) for place in wanted}
     with progress_bar(lambda: len(store.keys(last) & keys), len(keys)):
         return read_counters(run_pipeline(root, options))
 

@@ -58,7 +58,7 @@ def test_places_become_records_that_tfds_opens(tmp_path, start_server, reach):
     builder = tfds.builder_from_directory(str(tmp_path / "records"))
     assert builder.info.splits["train"].num_examples == 8
     assert (tmp_path / "records" / "statistics.json").exists()
-    assert not (tmp_path / "records.work" / "answers").exists()
+    assert not list((tmp_path / "records.work").glob("answers*"))
 
 
 def test_a_place_that_is_given_up_is_asked_for_alone_the_next_time(
@@ -213,3 +213,25 @@ def test_workers_that_could_not_ask_are_refused_first(
     config = dataclasses.replace(config, beam_args=beam_args, **changes)
     with pytest.raises(ConfigError, match=message):
         run(config)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"window_days": 30}, {"date": "2021-07-01"}]
+)
+def test_answers_to_another_question_are_not_used(
+    tmp_path, start_server, reach, changes
+):
+    path = tmp_path / "places.geojson"
+    place = place_at(ZONE, 18_000, 93_000, 4)
+    write_places(path, [place], split_rule=None)
+    server = start_server()
+    config = make_config(tmp_path, reach(server), **SMALL, date="2020-07-01")
+    config = dataclasses.replace(config, keep_answers=True)
+    run(config)
+    shared = str(tmp_path / "records.work")
+    again = dataclasses.replace(config, overwrite=True, workdir=shared)
+    server.requests.clear()
+    run(again)
+    assert not server.requests
+    run(dataclasses.replace(again, **changes))
+    assert len(server.requests) == 1

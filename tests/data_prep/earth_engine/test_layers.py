@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from data_prep.earth_engine import layers
+from data_prep.earth_engine.layers import digest_recipe
 from data_prep.earth_engine.layers import frame_band
 from data_prep.earth_engine.layers import make_frame_types
 from data_prep.earth_engine.layers import make_layers
@@ -129,3 +130,24 @@ def test_a_layer_travels_to_workers():
         again = pickle.loads(pickle.dumps(layer))
         assert again == layer
         assert again.dtype == layer.dtype
+
+
+def test_recipes_with_other_answers_have_another_word():
+    words = [
+        digest_recipe(recipe)
+        for recipe in (
+            Recipe(),
+            Recipe(frames_after=15),
+            Recipe(bands=("B2",)),
+            Recipe(window_days=30),
+        )
+    ]
+    assert len(set(words)) == len(words)
+
+
+def test_what_is_not_asked_for_does_not_change_the_word():
+    from data_prep.earth_engine.export_config import ExportConfig
+
+    word = digest_recipe(Recipe())
+    assert digest_recipe(Recipe(min_image_share=0.1)) == word
+    assert digest_recipe(ExportConfig(places="p", output="o")) == word

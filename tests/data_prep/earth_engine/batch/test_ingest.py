@@ -14,6 +14,7 @@ from data_prep.earth_engine.batch.ingest import UNREADABLE
 from data_prep.earth_engine.batch.ingest import IngestPlaces
 from data_prep.earth_engine.batch.ingest import IngestSettings
 from data_prep.earth_engine.records.answers import AnswerStore
+from data_prep.earth_engine.records.answers import answer_key
 from data_prep.earth_engine.records.beam_run import LOCAL_RUNNER
 from data_prep.earth_engine.records.fetch_places import read_counters
 from data_prep.earth_engine.records.outcome import WRONG_ANSWER
@@ -99,7 +100,7 @@ def test_every_place_of_a_finished_cell_has_its_own_answers(tmp_path, exports):
         assert outcomes[place.key] == ("", "")
         for layer in LAYERS:
             assert_same(
-                store.get(layer.name, place.key),
+                store.get(layer.name, answer_key(place, SETTINGS.date)),
                 expected_answer(place.grid.refined(layer.factor), layer),
             )
     (cell,) = (c for c in CELLS if c.crs == "EPSG:32733")

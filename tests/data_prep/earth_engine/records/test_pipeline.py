@@ -29,6 +29,7 @@ def plan(tmp_path):
         answers=str(tmp_path / "answers"),
         directory=str(tmp_path / "records"),
         workdir=str(tmp_path / "work"),
+        date="",
         records_per_shard=2,
         provenance={},
     )

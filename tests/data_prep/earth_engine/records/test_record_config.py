@@ -3,9 +3,11 @@ import importlib.util
 
 import pytest
 
+from data_prep.earth_engine.recipe import Recipe
 from data_prep.earth_engine.records.record_config import RecordsConfig
 from data_prep.earth_engine.records.record_config import check_beam
 from data_prep.earth_engine.records.record_config import check_records_config
+from data_prep.earth_engine.records.record_config import find_answers_folder
 from s2distill.errors import ConfigError
 from s2distill.flag_config import parse_config
 from s2distill.flag_config import to_flag_lines
@@ -36,7 +38,8 @@ def test_work_lies_beside_the_records_unless_told_otherwise(
 ):
     config = dataclasses.replace(GOOD, output=output, workdir=workdir)
     assert config.work_folder == expected
-    assert config.answers_folder == f"{expected}/answers"
+    folder = find_answers_folder(config, Recipe())
+    assert folder.startswith(f"{expected}/answers-")
 
 
 @pytest.mark.parametrize("number", [0, -3])

@@ -7,6 +7,7 @@ from data_prep.earth_engine.layers import make_layers
 from data_prep.earth_engine.places.place import place_at
 from data_prep.earth_engine.recipe import Recipe
 from data_prep.earth_engine.records.answers import AnswerStore
+from data_prep.earth_engine.records.answers import answer_key
 from data_prep.earth_engine.records.assemble import make_spec
 from data_prep.earth_engine.records.outcome import Outcome
 from data_prep.earth_engine.records.record_files import write_record_file
@@ -29,7 +30,7 @@ def _put(store, places, frames_missing=0):
             layer.bands,
             frames_missing,
         )
-        store.put("s2", place.key, answer.astype(layer.dtype))
+        store.put("s2", answer_key(place, ""), answer.astype(layer.dtype))
 
 
 @pytest.fixture

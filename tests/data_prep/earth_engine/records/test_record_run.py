@@ -1,5 +1,7 @@
 """A finished folder: published whole, on this disk or in a bucket."""
 
+import pathlib
+
 import apache_beam as beam
 import pytest
 import tensorflow as tf
@@ -9,9 +11,11 @@ from data_prep.earth_engine.places.place import place_at
 from data_prep.earth_engine.places.places import write_places
 from data_prep.earth_engine.recipe import Recipe
 from data_prep.earth_engine.records.answers import AnswerStore
+from data_prep.earth_engine.records.answers import answer_key
 from data_prep.earth_engine.records.beam_run import make_options
 from data_prep.earth_engine.records.outcome import Outcome
 from data_prep.earth_engine.records.record_config import RecordsConfig
+from data_prep.earth_engine.records.record_config import find_answers_folder
 from data_prep.earth_engine.records.record_run import check_output
 from data_prep.earth_engine.records.record_run import make_record_folder
 from data_prep.earth_engine.records.record_run import public_flag_lines
@@ -38,13 +42,13 @@ def _prepare(root, count=5):
         records_per_shard=2,
         keep_answers=True,
     )
-    store = AnswerStore(config.answers_folder)
+    store = AnswerStore(find_answers_folder(config, RECIPE))
     layer = make_layers(RECIPE)[0]
     for place in places:
         answer = world.make_answer(
             place.grid.crs, place.grid.transform, 5, 5, layer.bands
         )
-        store.put("s2", place.key, answer.astype(layer.dtype))
+        store.put("s2", answer_key(place, ""), answer.astype(layer.dtype))
     return config, places
 
 
@@ -71,7 +75,8 @@ def test_a_folder_appears_whole_with_statistics(tmp_path):
     assert manifest.provenance["program"] == "a test"
     read_statistics(tmp_path / "records" / "statistics.json")
     left = {path.name for path in (tmp_path / "records.work").iterdir()}
-    assert left == {"answers", "dead_letter.jsonl", "summary.json"}
+    answers = find_answers_folder(config, RECIPE).rpartition("/")[2]
+    assert left == {answers, "dead_letter.jsonl", "summary.json"}
 
 
 def test_a_bucket_holds_the_same_bytes(tmp_path):
@@ -126,9 +131,10 @@ def test_answers_go_when_all_is_well_and_stay_when_not(tmp_path):
     config = dataclasses.replace(config, keep_answers=False)
     first = places[0].key
     _run(config, lambda p: (p.key, Outcome(p.key, "why" * (p.key == first))))
-    assert (tmp_path / "records.work" / "answers").exists()
+    answers = pathlib.Path(find_answers_folder(config, RECIPE))
+    assert answers.exists()
     _run(dataclasses.replace(config, overwrite=True))
-    assert not (tmp_path / "records.work" / "answers").exists()
+    assert not answers.exists()
     assert len(_keys(config.output)) == 5
 
 
