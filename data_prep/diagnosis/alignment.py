@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import fft
 from scipy import ndimage
 
 from data_prep.diagnosis.measure import FrameFacts
@@ -97,10 +98,11 @@ class _Plane:
     @classmethod
     def of(cls, frame: Frame, window: tuple[slice, slice]) -> "_Plane":
         edges, seen = _structure(frame, window)
-        shape = (seen.shape[0] + _REACH_PX, seen.shape[1] + _REACH_PX)
+        rows, cols = (fft.next_fast_len(n + _REACH_PX) for n in seen.shape)
+        shape = (rows, cols)
 
         def transform(plane: np.ndarray) -> np.ndarray:
-            return np.fft.rfft2(plane.astype(np.float64), shape)
+            return fft.rfft2(plane.astype(np.float64), shape)
 
         return cls(
             edges,
@@ -183,7 +185,7 @@ def _correlate(a: _Plane, b: _Plane) -> np.ndarray:
     """
 
     def cross(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        full = np.fft.irfft2(np.conj(first) * second, a.shape)
+        full = fft.irfft2(np.conj(first) * second, a.shape)
         rolled = np.roll(full, (_REACH_PX, _REACH_PX), (0, 1))
         return rolled[: 2 * _REACH_PX + 1, : 2 * _REACH_PX + 1]
 

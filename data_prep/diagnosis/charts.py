@@ -33,6 +33,7 @@ _TRAINING = "#e69f00"
 _SHOWN = 95.0
 _BINS = 60
 _COLUMNS = 4
+_ROW_INCHES, _TITLE_INCHES = 1.5, 0.25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +66,16 @@ def draw_values(diagnosis: Diagnosis) -> Chart | None:
 
     def draw(theme: str, ink: str) -> Figure:
         rows = -(-len(bands) // _COLUMNS)
-        figure = Figure(figsize=(9.5, 1.5 * rows + 0.5), layout="constrained")
+        height = _ROW_INCHES * rows
+        figure = Figure(figsize=(9.5, height))
+        figure.subplots_adjust(
+            left=0.015,
+            right=0.985,
+            wspace=0.12,
+            top=1 - _TITLE_INCHES / height,
+            bottom=_TITLE_INCHES / height,
+            hspace=2 * _TITLE_INCHES / (_ROW_INCHES - 2 * _TITLE_INCHES),
+        )
         top = float(np.percentile(pixels, _SHOWN, axis=0).max())
         low = min(float(np.percentile(pixels, 0.1)), 0.0)
         for i, band in enumerate(bands):
@@ -104,7 +114,7 @@ def draw_splits(footprints: Sequence[Footprint]) -> Chart | None:
 
     def draw(theme: str, ink: str) -> Figure:
         del theme  # the colours of splits are read on both
-        figure = Figure(figsize=(7.5, 5.0), layout="constrained")
+        figure = Figure(figsize=(7.5, 4.5))
         axes = figure.add_subplot()
         for split, colour in _SPLIT_COLOURS.items():
             chosen = places[splits == split]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Found by several families: the first tells the cause, the others follow.
 _SCALES = ("eight_bit", "reflectance_as_dn")
 _FOLLOWS = {
+    "black_frame": ("reflectance_as_dn",),
     "constant_frame": ("reflectance_as_dn",),
     "wrong_scale": _SCALES,
     "offset_frame": (*_SCALES, "wrong_scale"),

@@ -26,7 +26,9 @@ _BLUE_L1C_DN, _BLUE_L2A_DN = 250.0, 150.0  # B2 - B4, 1st percentiles
 _HAZY_DN = 1000.0  # 1st percentile of B4; above it nothing is told
 _DARK_DN = 700.0
 _LAND_DN = 800.0  # median of B8; lakes and seas are blue by themselves
+_LEAST_CLEAR = 0.5  # edges and shadows of clouds are blue too
 _MOST = 0.7
+_FEW = 0.05  # of many frames a few are always odd: a blue lake, thin haze
 
 Sureness = Literal["sure", "likely"]
 
@@ -75,6 +77,8 @@ def judge_level(look: Look) -> tuple[str, Sureness] | None:
 
 def _judge_blue(look: Look) -> tuple[str, Sureness] | None:
     if not {"B2", "B4", "B8"} <= set(look.facts.bands):
+        return None
+    if look.clear_share is not None and look.clear_share < _LEAST_CLEAR:
         return None
     red, infrared = _dn(look, "B4", MEDIAN), _dn(look, "B8", MEDIAN)
     if infrared < max(_LAND_DN, red):
@@ -132,8 +136,7 @@ def _find_mixed_numbers(
     )
     fewest = min(by_level.values(), key=len)
     names = [k.name for k, _ in fewest]
-    # Of many frames a few are always odd: a blue lake, a lamp of haze.
-    if not surely and len(names) < 0.02 * len(judged):
+    if not surely and len(names) < _FEW * len(judged):
         return
     odd = next(level for level in PRODUCT_LEVELS if by_level[level] is fewest)
     sign = (

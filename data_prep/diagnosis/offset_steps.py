@@ -76,13 +76,13 @@ def find_raised(looks: Sequence[Look]) -> list[Raised]:
     bands = _compared_bands(looks)
     if len(looks) < 2 or not bands:
         return []
-    stack = np.stack([_sample(look, bands) for look in looks])
-    above = _find(looks, bands, stack, 1)
+    frames = _Frames.of(looks, bands)
+    above = _find(looks, frames, 1)
     if above:
         return [
-            Raised(looks[i], _is_sure(stack, i, bands)) for i in sorted(above)
+            Raised(looks[i], _is_sure(frames, i, bands)) for i in sorted(above)
         ]
-    below = _find(looks, bands, stack, -1)
+    below = _find(looks, frames, -1)
     if not below:
         return []
     return [
@@ -90,23 +90,37 @@ def find_raised(looks: Sequence[Look]) -> list[Raised]:
     ]
 
 
-def _find(
-    looks: Sequence[Look],
-    bands: Sequence[str],
-    stack: np.ndarray,
-    sign: Direction,
-) -> set[int]:
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Frames:
+    """The pixels of all frames of a place, and where their values end.
+
+    Attributes:
+      dn: [T, N, C] float32 without the declared offsets, NaN where not seen.
+      dark: [T, C] dark end; NaN where too little is seen.
+      floor: [T, C] least values; NaN where too little is seen.
+    """
+
+    dn: np.ndarray
+    dark: np.ndarray
+    floor: np.ndarray
+
+    @classmethod
+    def of(cls, looks: Sequence[Look], bands: Sequence[str]) -> "_Frames":
+        dn = np.stack([_sample(look, bands) for look in looks])
+        ends = np.stack([_ends(frame) for frame in dn])
+        return cls(dn, ends[:, 0], ends[:, 1])
+
+
+def _find(looks: Sequence[Look], frames: _Frames, sign: Direction) -> set[int]:
     """Numbers of the frames that stand `sign` x 1000 DN above the others."""
     found = set()
     for i, look in enumerate(looks):
-        if len(bands) >= _FLOOR_BANDS and sign > 0 and _on_floor(stack, i):
+        if sign > 0 and _on_floor(frames, i):
             found.add(i)
         if not _is_like_others(look):
             continue
-        if (
-            _pixel_misfit(stack, i, sign) < _PIXEL_MISFIT
-            or _dark_misfit(stack, i, sign) < _DARK_MISFIT
-        ):
+        by_pixel = _pixel_misfit(frames.dn, i, sign) < _PIXEL_MISFIT
+        if by_pixel or _dark_misfit(frames, i, sign) < _DARK_MISFIT:
             found.add(i)
     return found
 
@@ -156,57 +170,54 @@ def _pixel_misfit(stack: np.ndarray, i: int, sign: Direction) -> float:
     return explained
 
 
-def _dark_misfit(stack: np.ndarray, i: int, sign: Direction) -> float:
+def _dark_misfit(frames: _Frames, i: int, sign: Direction) -> float:
     """How badly its dark end fits that of the others +-1000 DN."""
-    step, reference = _dark_step(stack, i)
+    step, reference = _dark_step(frames, i)
     if not len(step) or (sign * step).min() < _LEAST_DARK_DN:
         return float("inf")
     ground = reference - (STEP_DN if sign < 0 else 0)
     return _misfit(step, ground, sign * STEP_DN)
 
 
-def _dark_step(stack: np.ndarray, i: int) -> tuple[np.ndarray, np.ndarray]:
+def _dark_step(frames: _Frames, i: int) -> tuple[np.ndarray, np.ndarray]:
     """([C] step of the dark end, [C] dark end of the others); empty if none."""
-    own = _ends(stack[i : i + 1], _DARK_PERCENT)
-    others = _ends(np.delete(stack, i, axis=0), _DARK_PERCENT)
-    if not len(own) or not len(others):
+    own, others = frames.dark[i], np.delete(frames.dark, i, axis=0)
+    others = others[np.isfinite(others[:, 0])]
+    if not np.isfinite(own[0]) or not len(others):
         return np.zeros(0), np.zeros(0)
     place = int(_QUARTILE * (len(others) - 1))
     reference = np.sort(others, axis=0)[place]
-    return own[0] - reference, reference
+    return own - reference, reference
 
 
-def _on_floor(stack: np.ndarray, i: int) -> bool:
+def _on_floor(frames: _Frames, i: int) -> bool:
     """True if several bands end just above 1000 DN, and none below."""
-    own = _ends(stack[i : i + 1], _FLOOR_PERCENT)
-    others = _ends(np.delete(stack, i, axis=0), _FLOOR_PERCENT)
-    if not len(own) or not len(others):
+    own, others = frames.floor[i], np.delete(frames.floor, i, axis=0)
+    if not np.isfinite(own[0]) or not np.isfinite(others[:, 0]).any():
         return False
-    near = (own[0] >= _FLOOR_DN[0]) & (own[0] <= _FLOOR_DN[1])
+    near = (own >= _FLOOR_DN[0]) & (own <= _FLOOR_DN[1])
     return bool(
         near.sum() >= _FLOOR_BANDS
-        and own[0].min() >= _FLOOR_DN[0]
-        and others.min() < _OTHERS_BELOW_DN
+        and own.min() >= _FLOOR_DN[0]
+        and np.nanmin(others) < _OTHERS_BELOW_DN
     )
 
 
-def _is_sure(stack: np.ndarray, i: int, bands: Sequence[str]) -> bool:
+def _is_sure(frames: _Frames, i: int, bands: Sequence[str]) -> bool:
     """True if the short-wave infrared is raised as much as the rest."""
-    step, _ = _dark_step(stack, i)
+    step, _ = _dark_step(frames, i)
     infrared = [bands.index(band) for band in _INFRARED if band in bands]
     if not infrared or not len(step):
         return False
     return bool((np.abs(step[infrared] - STEP_DN) < _SURE_DN).all())
 
 
-def _ends(stack: np.ndarray, percent: float) -> np.ndarray:
-    """[T', C] a low percentile of each frame that is seen enough."""
-    ends = []
-    for frame in stack:
-        seen = frame[np.isfinite(frame[:, 0])]
-        if len(seen) >= LEAST_PX:
-            ends.append(np.percentile(seen, percent, axis=0))
-    return np.array(ends)
+def _ends(dn: np.ndarray) -> np.ndarray:
+    """[2, C] dark end and floor of [N, C]; NaN where too little is seen."""
+    seen = dn[np.isfinite(dn[:, 0])]
+    if len(seen) < LEAST_PX:
+        return np.full((2, dn.shape[1]), np.nan)
+    return np.percentile(seen, (_DARK_PERCENT, _FLOOR_PERCENT), axis=0)
 
 
 def _misfit(step: np.ndarray, ground: np.ndarray, wanted_dn: float) -> float:

@@ -18,8 +18,8 @@ from s2distill.geo.grid import Grid
 
 L2A_BANDS = tuple(band for band in S2_BANDS if band != "B10")
 L1C_BANDS = tuple(S2_BANDS)
-# Every other pixel of the 377 x 380: lake, shore, forest, rock and houses.
-PART = np.s_[::2, ::2]
+# Every third pixel of the 377 x 380: lake, shore, forest, rock and houses.
+PART = np.s_[::3, ::3]
 
 
 def _make_subject(frames, **fields):
@@ -191,6 +191,17 @@ def clear_ten(ten_bands):
 @pytest.fixture(scope="session")
 def measured_l2a(l2a):
     return measure_subject(l2a)
+
+
+@pytest.fixture(scope="session")
+def l2a_diagnosis(l2a):
+    return diagnose(l2a)
+
+
+@pytest.fixture(scope="session")
+def black_diagnosis(l2a):
+    """The L2A place with date number 3 all black."""
+    return diagnose(_change(l2a, lambda i, v: v * (i != 3)))
 
 
 @pytest.fixture(scope="session")

@@ -50,8 +50,8 @@ def test_with_a_model_its_statistics_are_compared(clear_ten, make_model):
     assert diagnosis.fit.sentence.endswith("trained on 4 frames).")
 
 
-def test_without_model_and_statistics_nothing_is_compared(l2a):
-    diagnosis = diagnose(l2a)
+def test_without_model_and_statistics_nothing_is_compared(l2a_diagnosis):
+    diagnosis = l2a_diagnosis
     assert diagnosis.fit is None
     assert diagnosis.statistics_of == ""
     assert diagnosis.distances == ()

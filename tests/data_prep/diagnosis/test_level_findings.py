@@ -98,3 +98,20 @@ def test_nothing_is_said_of_8_bit_pictures(l1c, change):
     squeezed = change(l1c, lambda _, v: v // 100)
     looks = measure_subject(squeezed).places[0].looks
     assert {judge_level(look) for look in looks} == {None}
+
+
+def test_a_half_cloudy_frame_is_not_judged_by_its_blue(l1c, keep_bands):
+    looks = measure_subject(keep_bands(l1c, TEN)).places[0].looks
+    assert judge_level(looks[3]) == ("L1C", "likely")
+    cloudy = dataclasses.replace(looks[3], clear_share=0.4)
+    assert judge_level(cloudy) is None
+
+
+def test_of_many_frames_a_few_odd_ones_are_no_mixture(l2a, l1c, keep_bands):
+    """One blue frame among 28 is nature, among 5 it is a fault."""
+    odd = _say(keep_bands(l1c, TEN), "")
+    place = dataclasses.replace(odd.places[0], frames=odd.places[0].frames[3:4])
+    odd = dataclasses.replace(odd, places=(place,))
+    good = _say(keep_bands(l2a, TEN), "")
+    assert "mixed_levels" in _find(good, odd)
+    assert "mixed_levels" not in _find(*[good] * 6, odd)

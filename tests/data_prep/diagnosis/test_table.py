@@ -10,8 +10,8 @@ from data_prep.diagnosis.table import format_diagnosis
 from data_prep.diagnosis.table import verdict
 
 
-def test_the_verdict_and_findings_stand_before_the_numbers(l2a, change):
-    text = format_diagnosis(diagnose(change(l2a, lambda i, v: v * (i != 3))))
+def test_the_verdict_and_findings_stand_before_the_numbers(black_diagnosis):
+    text = format_diagnosis(black_diagnosis)
     lines = text.splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[3] == "Found: 1 error, 1 note."
@@ -25,8 +25,8 @@ def test_the_verdict_and_findings_stand_before_the_numbers(l2a, change):
     assert row.endswith("-       -           -")
 
 
-def test_a_good_input_is_called_so(l2a):
-    assert verdict(diagnose(l2a)) == "Nothing wrong was found (1 note)."
+def test_a_good_input_is_called_so(l2a_diagnosis):
+    assert verdict(l2a_diagnosis) == "Nothing wrong was found (1 note)."
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,9 @@ def test_a_good_input_is_called_so(l2a):
         (("warning",), "Found: 1 warning."),
     ],
 )
-def test_the_verdict_counts(l2a, severities, text):
+def test_the_verdict_counts(l2a_diagnosis, severities, text):
     found = tuple(Finding("a", s, "") for s in severities)
-    diagnosis = dataclasses.replace(diagnose(l2a), findings=found)
+    diagnosis = dataclasses.replace(l2a_diagnosis, findings=found)
     assert verdict(diagnosis) == text
 
 
@@ -51,9 +51,12 @@ def test_with_a_model_the_answer_and_the_bands_are_shown(clear_ten, make_model):
     assert "+0.0" in text or "-0.0" in text
 
 
-def test_many_frames_are_not_listed(l2a):
-    many = dataclasses.replace(l2a, places=l2a.places * 3)
-    assert "dark end" not in format_diagnosis(diagnose(many))
+def test_many_frames_are_not_listed(l2a_diagnosis):
+    measured = l2a_diagnosis.measured
+    many = dataclasses.replace(measured, places=measured.places * 3)
+    diagnosis = dataclasses.replace(l2a_diagnosis, measured=many)
+    assert "dark end" in format_diagnosis(l2a_diagnosis)
+    assert "dark end" not in format_diagnosis(diagnosis)
 
 
 def test_of_records_splits_and_labels_are_shown(real_records):
