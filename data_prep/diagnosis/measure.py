@@ -20,6 +20,9 @@ LEAST_PX = 100
 # Percentiles of more would cost time and change nothing.
 _MOST_PX = 65_536
 _MAX_8_BIT = 255
+# Floats up to 255 are 8-bit pictures that were resampled, unless they may be
+# percent, of which clouds reach a little more than 100.
+_MAX_PERCENT = 120
 # Below this, floats are reflectance: clouds and glint reach 1.5, no more.
 MAX_REFLECTANCE = 2.0
 # True DN stay below 255 over dark water alone, where the infrared is darkest.
@@ -164,7 +167,8 @@ def _scale(frame: Frame, pixels: np.ndarray, percentiles: np.ndarray) -> Scale:
     # One pixel of glint above 2 makes no digital numbers of the others.
     if not whole and high.max() <= MAX_REFLECTANCE:
         return "reflectance"
-    if not whole or not MAX_REFLECTANCE < pixels.max() <= _MAX_8_BIT:
+    least = MAX_REFLECTANCE if whole else _MAX_PERCENT
+    if not least < pixels.max() <= _MAX_8_BIT:
         return "dn"
     fills = bool((high >= _LEAST_8_BIT_HIGH).all())
     return "8-bit" if fills or shows_land(frame.bands, high) else "dn"

@@ -97,6 +97,8 @@ def test_equal_pixels_have_equal_digests_whatever_is_not_seen():
         (lambda dn: dn / 10_000 + 1.05, "reflectance"),
         (lambda dn: (dn / 40).astype(np.uint8), "8-bit"),
         (lambda dn: (dn // 40).astype(np.uint16), "8-bit"),
+        (lambda dn: dn / 40 + 0.5, "8-bit"),  # resampled
+        (lambda dn: dn / 100, "dn"),  # percent
         (lambda dn: dn * np.nan, "none"),
         (lambda dn: np.rint(dn / 10_000), "dn"),
     ],
