@@ -10,7 +10,8 @@ inputs are looked at in part, evenly spread, and the answer says how much.
 
 The JSON holds kind, records, shape ([frames, rows, columns, bands], without
 frames where there are no dates), bands, crs, transform, frames, nan_share,
-findings (code, severity, message, where), and more. Exit code: 0 when the
+findings (code, severity, message, where: faults alone), notes (the same, of
+what is no fault), and more. Exit code: 0 when the
 input was read, whatever was found, unless --fail_on says otherwise; 1 when it
 cannot be read at all, or when something is found that --fail_on names.
 """

@@ -30,6 +30,11 @@ class Finding:
     message: str
     where: tuple[str, ...] = ()
 
+    @property
+    def is_fault(self) -> bool:
+        """False for what is only worth knowing."""
+        return self.severity != "note"
+
     def to_json(self) -> dict[str, Any]:
         """Plain values for the JSON report."""
         return {**dataclasses.asdict(self), "where": list(self.where)}

@@ -216,9 +216,10 @@ def _find_frames(measured: Measured, card: ModelCard) -> Iterator[Finding]:
             "no frame shows anything; give frames with a clear pixel",
         )
     elif there < card.frames or typical < card.frames / 2:
+        few = min(there, typical) < card.frames / 2
         yield Finding(
             "model_frames",
-            "warning",
+            "warning" if few else "note",
             f"the model was trained on {card.frames} frames of a place, here "
             f"are {there}, of which {typical} show anything; any number is "
             "taken, and fewer give blurred, less certain answers: add dates",

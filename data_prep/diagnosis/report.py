@@ -22,6 +22,8 @@ def make_report(diagnosis: Diagnosis) -> dict[str, Any]:
 
     Keys that other programs read: kind, records, shape, bands, crs,
     transform, frames, nan_share, findings (code, severity, message, where).
+    Findings are faults; what is only worth knowing stands in notes, so that
+    good data has no finding.
     """
     measured = diagnosis.measured
     subject = measured.subject
@@ -61,7 +63,8 @@ def make_report(diagnosis: Diagnosis) -> dict[str, Any]:
         "fits_model": None if diagnosis.fit is None else diagnosis.fit.fits,
         "fit": None if diagnosis.fit is None else diagnosis.fit.sentence,
         "counts": count_severities(diagnosis.findings),
-        "findings": [finding.to_json() for finding in diagnosis.findings],
+        "findings": [f.to_json() for f in diagnosis.findings if f.is_fault],
+        "notes": [f.to_json() for f in diagnosis.findings if not f.is_fault],
     }
     if subject.record_facts is not None:
         report.update(_record_keys(subject.record_facts))

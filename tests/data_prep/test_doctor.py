@@ -46,11 +46,7 @@ def _examine(folder, path, **flags):
 
 
 def _serious(report):
-    return {
-        f["code"]: f["severity"]
-        for f in report["findings"]
-        if f["severity"] != "note"
-    }
+    return {f["code"]: f["severity"] for f in report["findings"]}
 
 
 def test_it_is_silent_on_a_good_folder(real_data, tmp_path, capsys):

@@ -38,8 +38,9 @@ def test_the_promised_keys_are_there_and_plain(l2a_diagnosis):
         "2022-03-08T00:00:00+00:00",
     ]
     assert report["counts"] == {"error": 0, "warning": 0, "note": 1}
-    (finding,) = report["findings"]
-    assert set(finding) == {"code", "severity", "message", "where"}
+    assert report["findings"] == []  # good data has no fault
+    (note,) = report["notes"]
+    assert set(note) == {"code", "severity", "message", "where"}
 
 
 def test_facts_of_a_frame_are_those_of_its_pixels(l2a, l2a_diagnosis):
