@@ -16,9 +16,9 @@ from data_prep.diagnosis.offset_steps import find_raised
 from s2distill.data.bands import S2_BANDS
 from s2distill.data.bands import VISIBLE_BANDS
 
-# Suspicion for a whole input: the darkest band ends here, nothing below.
-_FLOOR_DN = (960.0, 1450.0)
-_BELOW_DN = 940.0
+# Suspicion for a whole input: nothing lies below, and the dark end of the
+# darkest band not far above.
+_FLOOR_DN, _NEAR_FLOOR_DN = 960.0, 1450.0
 # Deserts have no dark end either, but their red is far above their blue.
 _VISIBLE_SPREAD_DN = 600.0
 _FEW = 1e-3
@@ -95,7 +95,7 @@ def _find_everywhere(measured: Measured) -> Iterator[Finding]:
     ]
     undeclared = [k for k in looks if k.frame.offset_dn == 0]
     on_floor = [k for k in undeclared if _is_on_floor(k)]
-    below = any(_share_below(k, _FLOOR_DN[0]) > _FEW for k in undeclared)
+    below = any(_share_below(k, _FLOOR_DN) > _FEW for k in undeclared)
     if on_floor and len(on_floor) > _MANY * len(looks) and not below:
         lowest = min(k.facts.percentiles[:, LOW].min() for k in on_floor)
         yield Finding(
@@ -128,18 +128,13 @@ def _find_everywhere(measured: Measured) -> Iterator[Finding]:
 
 
 def _is_on_floor(look: Look) -> bool:
-    """True if the dark end lies just above 1000 DN, as an offset puts it."""
+    """True if its dark end is as dark as an offset leaves it."""
     low = dict(
         zip(look.frame.bands, look.facts.percentiles[:, LOW], strict=True)
     )
     visible = [low[band] for band in VISIBLE_BANDS if band in low]
     flat = not visible or max(visible) - min(visible) < _VISIBLE_SPREAD_DN
-    least, most = _FLOOR_DN
-    return (
-        flat
-        and least <= min(low.values()) <= most
-        and _share_below(look, _BELOW_DN) < _FEW
-    )
+    return flat and min(low.values()) <= _NEAR_FLOOR_DN
 
 
 def _clearer_half(place: MeasuredPlace) -> list[Look]:

@@ -88,3 +88,8 @@ def test_a_single_frame_is_suspected_only_when_raised(l2a, change, raised):
     one = dataclasses.replace(l2a, places=(place,))
     found = _find(change(one, lambda _, v: v + raised))
     assert bool(found) == bool(raised)
+
+
+def test_a_cloud_alone_is_bright_and_not_suspected(l2a):
+    place = dataclasses.replace(l2a.places[0], frames=l2a.places[0].frames[1:2])
+    assert _find(dataclasses.replace(l2a, places=(place,))) == {}

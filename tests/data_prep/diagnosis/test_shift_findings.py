@@ -59,3 +59,14 @@ def test_on_small_tiles_two_pixels_are_allowed(l1c, change, make_subject):
 
 def test_clouds_have_no_place(l2a, change):
     assert _find(_roll(change, l2a, 1, (5, 5))) == []
+
+
+def test_grounds_that_are_not_alike_have_no_place(make_subject, make_frame):
+    """On small tiles noise alone has a best shift, far away."""
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        frames = [
+            make_frame(rng.integers(1, 9000, (28, 30, 3)), ("B3", "B4", "B8"))
+            for _ in range(4)
+        ]
+        assert _find(make_subject(frames)) == []

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from data_prep.diagnosis.statistics_order import agrees
 from data_prep.diagnosis.statistics_order import fit_statistics
@@ -23,10 +24,12 @@ def test_pixels_fit_the_statistics_made_of_them(clear_ten, l2a_statistics):
     assert fit.distance < 1e-6
 
 
-def test_exchanged_bands_are_named(clear_ten, l2a_statistics):
-    pixels = _pixels(clear_ten, _exchange("B4", "B8"))
+@pytest.mark.parametrize("pair", [("B4", "B8"), ("B3", "B4")])
+def test_exchanged_bands_are_named(clear_ten, l2a_statistics, pair):
+    one, other = pair
+    pixels = _pixels(clear_ten, _exchange(one, other))
     fit = fit_statistics(pixels, DEFAULT_BANDS, l2a_statistics)
-    assert fit.swaps == {"B4": "B8", "B8": "B4"}
+    assert fit.swaps == {one: other, other: one}
 
 
 def test_another_climate_is_no_other_order(l1c, l2a_statistics, keep_bands):
