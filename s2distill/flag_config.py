@@ -137,6 +137,11 @@ def _quieten_libraries() -> None:
     standard_logging.getLogger("apache_beam.io.gcp").setLevel(
         standard_logging.ERROR
     )
+    # What a step raises reaches us; its traces would bury the one line.
+    for name in ("common", "worker"):
+        standard_logging.getLogger(f"apache_beam.runners.{name}").setLevel(
+            standard_logging.CRITICAL
+        )
 
 
 def to_flag_lines(config: Any) -> list[str]:

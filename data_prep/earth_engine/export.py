@@ -72,7 +72,7 @@ def _export(config: Config) -> None:
     from data_prep.earth_engine.records.beam_run import make_options
     from data_prep.earth_engine.records.fetch_places import FetchPlaces
     from data_prep.earth_engine.records.fetch_places import FetchSettings
-    from data_prep.earth_engine.records.record_run import check_output
+    from data_prep.earth_engine.records.record_output import check_output
     from data_prep.earth_engine.records.record_run import make_record_folder
 
     check_output(config)

@@ -44,6 +44,9 @@ import numpy as np
 
 from data_prep.earth_engine.recipe import Recipe
 
+# To be raised whenever `expressions` computes something else than before, so
+# that answers of an older version are not taken for its own.
+EXPRESSIONS_VERSION = 1
 GUARD_BANDS = ("longitude", "latitude")
 LABEL_FACTOR = 20  # label pixels per Sentinel-2 pixel: 50 cm
 HEIGHT_M = 0.01  # metres per unit of `height` and `weak_height`
@@ -119,7 +122,7 @@ def digest_recipe(recipe: Recipe) -> str:
     names.remove("min_image_share")
     asked = {name: getattr(recipe, name) for name in names}
     types = {layer.name: layer.types for layer in make_layers(recipe)}
-    text = json.dumps([asked, types], sort_keys=True)
+    text = json.dumps([EXPRESSIONS_VERSION, asked, types], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -3,11 +3,13 @@ r"""Makes records of the batch exports of data_prep.earth_engine.batch_export.
 python -m data_prep.earth_engine.records_from_batch --workdir=runs/area1 \
     --output=records/area1
 
-What was asked for, the places and the tasks stand in WORKDIR. The files of
-each finished cell are read, every patch is checked to show its own ground,
-and its places become records; places of cells that are not finished are
-counted and listed in WORKDIR/dead_letter.jsonl. Runs on Apache Beam: on this
-machine, or with Beam's options after `--` on Dataflow.
+What was asked for, the places and the tasks stand in WORKDIR. A cell is
+finished when the ledger there says that its tasks succeeded; after
+`batch_export --nowait`, run batch_export again to bring it up to date. The
+files of each finished cell are read, every patch is checked to show its own
+ground, and its places become records; places of cells that are not finished
+are counted and listed in WORKDIR/dead_letter.jsonl. Runs on Apache Beam: on
+this machine, or with Beam's options after `--` on Dataflow.
 """
 
 import dataclasses
@@ -36,8 +38,9 @@ class Config:
     output: str = flag(help="Record folder to write, local or gs://.")
     exports: str = flag(
         "",
-        help="Folder of the exports, local or gs://, if they were copied; "
-        "else they are where they were exported to.",
+        help="Folder of the exports, local or gs://, if they were copied, "
+        "with the folders below --prefix as they were; else they are where "
+        "they were exported to.",
     )
     records_per_shard: int = flag(64, help="At most so many in a file.")
     keep_answers: bool = flag(
@@ -60,7 +63,7 @@ def run(config: Config) -> None:
     from data_prep.earth_engine.batch.batch_settings import read_settings
     from data_prep.earth_engine.batch.ingest import IngestPlaces
     from data_prep.earth_engine.records.beam_run import make_options
-    from data_prep.earth_engine.records.record_run import check_output
+    from data_prep.earth_engine.records.record_output import check_output
     from data_prep.earth_engine.records.record_run import make_record_folder
 
     batch = read_settings(config.workdir)
@@ -109,16 +112,11 @@ def _make_ingest_settings(
     from data_prep.earth_engine.batch.ingest import IngestSettings
 
     ledger = Ledger(os.path.join(config.workdir, LEDGER_FILE))
-    entries = ledger.entries()
     return IngestSettings(
         batch=batch,
         exports=config.exports or batch.exports,
         answers=find_answers_folder(records, batch.recipe),
-        attempts={entry.task: entry.attempt for entry in entries},
-        states={
-            entry.task: f"{entry.state} {entry.message}".strip()
-            for entry in entries
-        },
+        entries={entry.task: entry for entry in ledger.entries()},
     )
 
 

@@ -24,6 +24,7 @@ from data_prep.earth_engine.asking.faults import Fault
 from data_prep.earth_engine.asking.faults import Verdict
 from data_prep.earth_engine.asking.faults import read_fault
 from data_prep.earth_engine.asking.faults import wait_s
+from data_prep.earth_engine.asking.fetch import TimedOutError
 from data_prep.earth_engine.asking.fetch import TooLargeError
 from data_prep.earth_engine.asking.guard import check_place
 from data_prep.earth_engine.asking.login import connect
@@ -121,7 +122,7 @@ class Client:
         """The pixels of a request, [H, W] structured by band.
 
         Raises:
-          TooLargeError: Ask for less.
+          TooLargeError: Ask for less; TimedOutError if it took too long.
           GivenUpError: The service refuses this request for good, or
             `max_tries` tries failed.
           StoppedError: It refuses all requests.
@@ -159,7 +160,10 @@ class Client:
         raise AssertionError("max_tries is above 0")
 
     def _ask(self, request: PixelRequest) -> np.ndarray:
+        begun_s = time.monotonic()
         body = ee.data.computePixels(request.to_parameters())
+        self.counters.add("answer_s", time.monotonic() - begun_s)
+        self.counters.add("answered")
         self.counters.add("bytes", len(body))
         answer = read_answer(body, request)
         check_place(answer, request.grid)
@@ -202,7 +206,11 @@ def _read_any_fault(error: Exception) -> Fault:
 
 
 def _as_error(fault: Fault) -> EarthEngineError:
-    kinds = {Verdict.SPLIT: TooLargeError, Verdict.STOP: StoppedError}
+    kinds = {
+        Verdict.SPLIT: TooLargeError,
+        Verdict.TIMED_OUT: TimedOutError,
+        Verdict.STOP: StoppedError,
+    }
     return kinds.get(fault.verdict, GivenUpError)(fault.reason)
 
 

@@ -2,7 +2,6 @@
 
 import collections
 import threading
-from collections.abc import Mapping
 
 
 class Counters:
@@ -27,8 +26,3 @@ class Counters:
         """The sums so far."""
         with self._lock:
             return dict(self._sums)
-
-    def merge(self, sums: Mapping[str, float]) -> None:
-        """Adds the sums of another."""
-        for name, number in sums.items():
-            self.add(name, number)

@@ -3,7 +3,7 @@
 A layer is there whole or not at all, so what is there need never be asked
 for again, and records can be made from it as often as one likes.
 
-    DIRECTORY/s2/3f/utm16n-735680-3735040-2022-07-01.npy
+    DIRECTORY/s2/3f/utm16n-735680-3735040-32px-2022-07-01.npy
 
 The folder in between is the beginning of a hash: buckets and file systems
 grow slow with a million files in one folder.
@@ -23,18 +23,19 @@ from data_prep.earth_engine.file_text import is_remote
 from data_prep.earth_engine.file_text import read_bytes
 from data_prep.earth_engine.places.place import Place
 from s2distill.errors import AnswerError
+from s2distill.errors import OutputError
 
 _SUFFIX = ".npy"
 
 
 def answer_key(place: Place, date: str) -> str:
-    """The key of a place's answers: another date has others.
+    """The key of a place's answers: another size or date has others.
 
     Args:
       place: Whose.
       date: "YYYY-MM-DD" of places that have none.
     """
-    return f"{place.key}-{place.date or date}"
+    return f"{place.key}-{place.tile_px}px-{place.date or date}"
 
 
 class AnswerStore:
@@ -48,10 +49,17 @@ class AnswerStore:
         """Keeps an answer, [H, W] structured by band."""
         content = write_npy(answer)
         path = self._path(layer, key)
-        if is_remote(path):
-            _write_object(path, content)
-        else:
-            _write_file(pathlib.Path(path), content)
+        try:
+            if is_remote(path):
+                _write_object(path, content)
+            else:
+                _write_file(pathlib.Path(path), content)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {path}: {error.strerror or error}; make room "
+                "or give another --workdir. A run with the same one goes on "
+                "with the answers that are there"
+            ) from error
 
     def get(self, layer: str, key: str) -> np.ndarray:
         """The answer that was put there.
@@ -64,8 +72,16 @@ class AnswerStore:
             return read_npy(read_bytes(path))
         except (OSError, ValueError) as error:
             raise AnswerError(
-                f"{path} cannot be read: {error}; remove it and run again"
+                f"{path} cannot be read: {error}; run again, and it is asked "
+                "for anew"
             ) from error
+
+    def discard(self, layer: str, key: str) -> None:
+        """Removes an answer, if there is one."""
+        import tensorflow as tf
+
+        if self.has(layer, key):
+            tf.io.gfile.remove(self._path(layer, key))
 
     def has(self, layer: str, key: str) -> bool:
         """True where the answer is there."""

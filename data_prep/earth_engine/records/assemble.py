@@ -28,6 +28,13 @@ NO_VALID_FRAME = "no valid frame"
 NO_LABELLED_GROUND = "no labelled ground"
 NO_WEAK_LABELS = "no weak labels"
 HELD_OUT_WITHOUT_LABELS = "in a held-out block, and there are no labels"
+# Asked again, such a place would answer the same.
+FOR_GOOD = (
+    OUTSIDE_IMAGE,
+    NO_VALID_FRAME,
+    NO_LABELLED_GROUND,
+    NO_WEAK_LABELS,
+)
 S2_PIXEL_M = 10.0
 _DAY_S = 86_400
 _WEAK_ANSWERS = ("building", "height")  # of a teacher; no roads

@@ -1,6 +1,7 @@
 """How pipelines are run: on this machine by default, on Dataflow if asked."""
 
 import contextlib
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from s2distill.errors import EarthEngineError
 
 # Beam's own default tries Prism first, which it downloads.
 LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+_NAMED = re.compile(r"^[\w.]*(Error|Exception|KeyboardInterrupt)\b")
 _LOCAL_NAMES = {LOCAL_RUNNER, "DirectRunner", "FnApiRunner"}
 
 
@@ -70,7 +72,8 @@ def count_workers(options: PipelineOptions) -> int:
     if is_local(options):
         direct = options.view_as(DirectOptions)
         if direct.direct_running_mode == "multi_processing":
-            return max(1, direct.direct_num_workers or 1)
+            # Beam takes 0 for one a core.
+            return direct.direct_num_workers or os.cpu_count() or 1
         return 1
     workers = options.view_as(WorkerOptions)
     number = workers.max_num_workers or workers.num_workers
@@ -98,7 +101,10 @@ def run_pipeline(root: beam.PTransform, options: PipelineOptions) -> Any:
         result = pipeline.run()
         result.wait_until_finish()
     except Exception as error:
-        raise EarthEngineError(_find_cause(error)) from error
+        cause = _find_cause(error)
+        if cause.startswith("KeyboardInterrupt"):
+            raise KeyboardInterrupt from error
+        raise EarthEngineError(cause) from error
     return result
 
 
@@ -133,8 +139,7 @@ def progress_bar(
 def _find_cause(error: BaseException) -> str:
     """The line of the error that a step raised; Beam wraps it in traces."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    named = [
-        line for line in lines if re.match(r"^[\w.]*(Error|Exception)\b", line)
-    ]
+    named = [line for line in lines if _NAMED.match(line)]
     text = (named or lines or [type(error).__name__])[-1]
+    text = re.sub(r" \[while running '[^']*'\]$", "", text)
     return re.sub(r"^(s2distill|data_prep)\.[\w.]*\.(?=\w+Error)", "", text)

@@ -181,6 +181,9 @@ def finish_folder(
         "records": counts,
         "dropped": dict(sorted(dropped.items())),
         "dead_letters": sum(len(report.dead) for report in reports),
+        "to_ask_again": sum(
+            entry["ask_again"] for report in reports for entry in report.dead
+        ),
     }
     write_text(
         os.path.join(plan.workdir, SUMMARY_FILE),

@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from data_prep.earth_engine.file_text import is_remote
+from data_prep.earth_engine.layers import Layer
 from data_prep.earth_engine.layers import make_layers
 from data_prep.earth_engine.places.place import Place
 from data_prep.earth_engine.recipe import Recipe
 from data_prep.earth_engine.records.answers import AnswerStore
 from data_prep.earth_engine.records.answers import answer_key
+from data_prep.earth_engine.records.assemble import FOR_GOOD
 from data_prep.earth_engine.records.assemble import make_example
 from data_prep.earth_engine.records.assemble import make_spec
 from data_prep.earth_engine.records.outcome import WRONG_ANSWER
@@ -108,7 +112,7 @@ def _make_records(
     date: str,
 ) -> Iterator[tuple[Place, bytes | Outcome]]:
     """The bytes of each place's record, or why there is none."""
-    names = [layer.name for layer in make_layers(recipe)]
+    layers = make_layers(recipe)
     serializer = None
     for place, outcome in sorted(places, key=lambda pair: pair[0].key):
         if not outcome.is_done:
@@ -116,11 +120,17 @@ def _make_records(
             continue
         if serializer is None:
             serializer = RecordSerializer(make_spec(recipe, place.tile_px))
+        key = answer_key(place, date)
         try:
-            key = answer_key(place, date)
-            found = {name: answers.get(name, key) for name in names}
+            found = {
+                layer.name: _get_answer(answers, layer, key, place)
+                for layer in layers
+            }
             example = make_example(place, recipe, found)
         except AnswerError as error:
+            # What is no use is not kept: the next run asks for it anew.
+            for layer in layers:
+                answers.discard(layer.name, key)
             yield place, Outcome(place.key, WRONG_ANSWER, str(error))
             continue
         if isinstance(example, str):
@@ -129,12 +139,27 @@ def _make_records(
             yield place, serializer.serialize(example)
 
 
+def _get_answer(
+    answers: AnswerStore, layer: Layer, key: str, place: Place
+) -> np.ndarray:
+    answer = answers.get(layer.name, key)
+    wanted = (place.tile_px * layer.factor,) * 2
+    if answer.dtype != layer.dtype or answer.shape != wanted:
+        raise AnswerError(
+            f"the answer for {key} in {answers.directory} has "
+            f"{answer.shape} px and {len(answer.dtype.names or ())} bands; "
+            f"{wanted} and {len(layer.bands)} were expected"
+        )
+    return answer
+
+
 def _describe(place: Place, outcome: Outcome) -> dict[str, Any]:
     left, _, _, top = place.grid.bounds
     return {
         "key": place.key,
         "reason": outcome.reason,
         "detail": outcome.detail,
+        "ask_again": outcome.reason not in FOR_GOOD,
         "split": place.split,
         "crs": place.grid.crs,
         "left": left,

@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import os
-import pathlib
-import shutil
 import sys
 from typing import Any
 
@@ -12,7 +10,6 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from data_prep.band_statistics import compute_statistics
-from data_prep.earth_engine.file_text import is_remote
 from data_prep.earth_engine.file_text import read_bytes
 from data_prep.earth_engine.file_text import write_text
 from data_prep.earth_engine.layers import make_layers
@@ -31,33 +28,15 @@ from data_prep.earth_engine.records.pipeline import MakeRecords
 from data_prep.earth_engine.records.pipeline import RecordsPlan
 from data_prep.earth_engine.records.record_config import RecordsConfig
 from data_prep.earth_engine.records.record_config import find_answers_folder
-from s2distill.atomic_write import check_absent
-from s2distill.data.manifest import MANIFEST_FILE
+from data_prep.earth_engine.records.record_output import record_folder
+from data_prep.earth_engine.records.record_output import work_alone
 from s2distill.data.manifest import STATISTICS_FILE
-from s2distill.data.record_folder import shard_pattern
-from s2distill.errors import OutputError
 from s2distill.errors import RecordError
+from s2distill.flag_config import read_versions
 from s2distill.flag_config import to_flag_lines
 
 # They say where a secret lies, and belong in no record.
 _PRIVATE_FLAGS = ("--ee_key_file=",)
-
-
-def check_output(config: RecordsConfig) -> None:
-    """OutputError if records are there already and may not be replaced."""
-    if config.overwrite:
-        return
-    if not is_remote(config.output):
-        check_absent(config.output)
-        return
-    import tensorflow as tf
-
-    path = os.path.join(config.output, MANIFEST_FILE)
-    if tf.io.gfile.exists(path):
-        raise OutputError(
-            f"{path} exists already; choose another --output, or pass "
-            "--overwrite"
-        )
 
 
 def make_record_folder(
@@ -86,39 +65,30 @@ def make_record_folder(
       RecordError: No place became a record.
     """
     store = AnswerStore(find_answers_folder(config, recipe))
-    folder = _staging_folder(config)
-    plan = RecordsPlan(
-        places=config.places,
-        recipe=_only(Recipe, recipe),
-        answers=store.directory,
-        directory=folder,
-        workdir=config.work_folder,
-        date=config.date,
-        records_per_shard=config.records_per_shard,
-        provenance={"program": program, "flags": public_flag_lines(config)},
-    )
-    _clear_folder(folder)
-    counters = _run(plan, find_outcomes, options, store)
-    summary = _read_summary(plan)
-    if not any(summary["records"].values()):
-        raise RecordError(
-            f"no place became a record; by reason: "
-            f"{_format_counts(summary['dropped'])}; "
-            f"{os.path.join(plan.workdir, DEAD_LETTER_FILE)} says more"
-        )
-    if summary["records"].get("train"):
-        statistics = compute_statistics(folder)
-        write_text(
-            os.path.join(folder, STATISTICS_FILE),
-            json.dumps(statistics.to_json(), indent=2, sort_keys=True) + "\n",
-        )
-    if folder != config.output:
-        if config.overwrite:
-            shutil.rmtree(config.output, ignore_errors=True)
-        pathlib.Path(config.output).parent.mkdir(parents=True, exist_ok=True)
-        os.rename(folder, config.output)
-    if not config.keep_answers and not summary["dead_letters"]:
-        store.remove()
+    with work_alone(config):
+        _write_run_files(config)
+        with record_folder(config) as folder:
+            plan = RecordsPlan(
+                places=config.places,
+                recipe=_only(Recipe, recipe),
+                answers=store.directory,
+                directory=folder,
+                workdir=config.work_folder,
+                date=config.date,
+                records_per_shard=config.records_per_shard,
+                provenance={
+                    "program": program,
+                    "flags": public_flag_lines(config),
+                    "versions": read_versions(),
+                },
+            )
+            counters = _run(plan, find_outcomes, options, store)
+            summary = _read_summary(plan)
+            _check_records(plan, summary)
+            if summary["records"].get("train"):
+                _write_statistics(folder)
+        if not config.keep_answers and not summary["to_ask_again"]:
+            store.remove()
     sys.stdout.write(_format_summary(config, summary, counters))
 
 
@@ -131,24 +101,30 @@ def public_flag_lines(config: Any) -> list[str]:
     ]
 
 
-def _staging_folder(config: RecordsConfig) -> str:
-    if is_remote(config.output):
-        return config.output
-    return os.path.join(config.work_folder, "records")
+def _write_run_files(config: RecordsConfig) -> None:
+    """What repeats and explains the run, in its work folder."""
+    for name, text in (
+        ("run.flags", "\n".join(public_flag_lines(config))),
+        ("versions.json", json.dumps(read_versions(), indent=2)),
+    ):
+        write_text(os.path.join(config.work_folder, name), text + "\n")
 
 
-def _clear_folder(folder: str) -> None:
-    """Files of a run with other numbers of files must not stay among ours."""
-    if not is_remote(folder):
-        shutil.rmtree(folder, ignore_errors=True)
-        return
-    import tensorflow as tf
+def _check_records(plan: RecordsPlan, summary: dict[str, Any]) -> None:
+    if not any(summary["records"].values()):
+        raise RecordError(
+            f"no place became a record; by reason: "
+            f"{_format_counts(summary['dropped'])}; "
+            f"{os.path.join(plan.workdir, DEAD_LETTER_FILE)} says more"
+        )
 
-    # In a bucket may lie what is not ours. The manifest goes first: without
-    # it no reader takes the folder for whole.
-    for pattern in (MANIFEST_FILE, STATISTICS_FILE, shard_pattern()):
-        for path in tf.io.gfile.glob(os.path.join(folder, pattern)):
-            tf.io.gfile.remove(path)
+
+def _write_statistics(folder: str) -> None:
+    statistics = compute_statistics(folder)
+    write_text(
+        os.path.join(folder, STATISTICS_FILE),
+        json.dumps(statistics.to_json(), indent=2, sort_keys=True) + "\n",
+    )
 
 
 def _run(
@@ -192,12 +168,35 @@ def _format_summary(
         f"dropped     {_format_counts(summary['dropped'])}",
     ]
     if counters:
-        lines.append(f"this run    {_format_counts(counters)}")
+        lines.append(f"this run    {_format_counters(summary, counters)}")
     if summary["dead_letters"]:
         path = os.path.join(config.work_folder, DEAD_LETTER_FILE)
         lines.append(
-            f"dead        {summary['dead_letters']:,} places in {path}; the "
-            "answers of the others are kept, so a run with --overwrite asks "
+            f"dead        {summary['dead_letters']:,} places without a record, "
+            f"each with its reason in {path}"
+        )
+    if summary["to_ask_again"]:
+        lines.append(
+            f"again       {summary['to_ask_again']:,} of them may have one "
+            "yet; all other answers are kept, and a run with --overwrite asks "
             "for these alone"
         )
     return "\n".join(lines) + "\n"
+
+
+def _format_counters(summary: dict[str, Any], counters: dict[str, int]) -> str:
+    """What was asked in this run, the same words each time."""
+    if "requests" not in counters:
+        return _format_counts(counters)
+    got = counters.get("answers_new", 0)
+    answered = max(1, counters.get("answered", 0))
+    return (
+        f"{summary['places']:,} planned, {counters.get('done', 0):,} done, "
+        f"{counters.get('failed', 0):,} failed; "
+        f"{counters['requests']:,} requests, {counters.get('retried', 0):,} "
+        f"of them again; {got:,} new answers and "
+        f"{counters.get('answers_kept', 0):,} kept; "
+        f"{counters.get('bytes', 0) / 1e6:,.1f} MB; "
+        f"{counters.get('asleep_ms', 0) / 1000:,.1f} s asleep; "
+        f"{counters.get('answer_ms', 0) / 1000 / answered:.2f} s for an answer"
+    )

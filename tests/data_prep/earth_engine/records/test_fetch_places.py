@@ -70,7 +70,7 @@ def test_each_place_has_one_outcome_and_its_layers_on_disk(
     assert outcomes == {place.key: ("", "") for place in places}
     store = AnswerStore(tmp_path / "answers")
     for layer in ("s2", "fine"):
-        assert store.keys(layer) == {f"{k}-2020-07-01" for k in outcomes}
+        assert store.keys(layer) == {f"{k}-3px-2020-07-01" for k in outcomes}
     assert counters["done"] == 90
     assert counters["requests"] == counters["answers_new"] == 180
 
@@ -80,7 +80,7 @@ def test_what_is_on_disk_is_not_asked_for(fetch, start_server, tmp_path):
     server = start_server()
     fetch(places[:3], server)
     (layer_file,) = (tmp_path / "answers" / "fine").glob(
-        f"*/{places[0].key}-2020-07-01.npy"
+        f"*/{places[0].key}-3px-2020-07-01.npy"
     )
     layer_file.unlink()
     before = len(server.requests)

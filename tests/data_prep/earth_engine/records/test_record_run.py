@@ -1,5 +1,6 @@
 """A finished folder: published whole, on this disk or in a bucket."""
 
+import dataclasses
 import pathlib
 
 import apache_beam as beam
@@ -12,11 +13,12 @@ from data_prep.earth_engine.places.places import write_places
 from data_prep.earth_engine.recipe import Recipe
 from data_prep.earth_engine.records.answers import AnswerStore
 from data_prep.earth_engine.records.answers import answer_key
+from data_prep.earth_engine.records.assemble import NO_VALID_FRAME
 from data_prep.earth_engine.records.beam_run import make_options
 from data_prep.earth_engine.records.outcome import Outcome
 from data_prep.earth_engine.records.record_config import RecordsConfig
 from data_prep.earth_engine.records.record_config import find_answers_folder
-from data_prep.earth_engine.records.record_run import check_output
+from data_prep.earth_engine.records.record_output import check_output
 from data_prep.earth_engine.records.record_run import make_record_folder
 from data_prep.earth_engine.records.record_run import public_flag_lines
 from s2distill.data.folders import read_records
@@ -76,7 +78,14 @@ def test_a_folder_appears_whole_with_statistics(tmp_path):
     read_statistics(tmp_path / "records" / "statistics.json")
     left = {path.name for path in (tmp_path / "records.work").iterdir()}
     answers = find_answers_folder(config, RECIPE).rpartition("/")[2]
-    assert left == {answers, "dead_letter.jsonl", "summary.json"}
+    assert left == {
+        answers,
+        "dead_letter.jsonl",
+        "summary.json",
+        "run.flags",
+        "versions.json",
+        "lock",
+    }
 
 
 def test_a_bucket_holds_the_same_bytes(tmp_path):
@@ -114,19 +123,7 @@ def test_without_one_record_there_is_no_folder_and_every_reason(tmp_path):
     assert not (tmp_path / "records").exists()
 
 
-def test_files_of_an_earlier_deal_do_not_stay(tmp_path):
-    config, _ = _prepare(tmp_path)
-    stale = tmp_path / "records.work" / "records"
-    stale.mkdir()
-    (stale / "s2distill-train.tfrecord-00000-of-00099").write_bytes(b"old")
-    _run(config)
-    names = {path.name for path in (tmp_path / "records").iterdir()}
-    assert not any("00099" in name for name in names)
-
-
 def test_answers_go_when_all_is_well_and_stay_when_not(tmp_path):
-    import dataclasses
-
     config, places = _prepare(tmp_path)
     config = dataclasses.replace(config, keep_answers=False)
     first = places[0].key
@@ -145,3 +142,27 @@ def test_where_a_key_lies_is_in_no_record():
     lines = public_flag_lines(config)
     assert "--places=p" in lines
     assert not any("secret" in line for line in lines)
+
+
+def test_a_place_that_can_have_no_record_keeps_no_answers(tmp_path):
+    config, places = _prepare(tmp_path)
+    config = dataclasses.replace(config, keep_answers=False)
+    first = places[0].key
+
+    def find(place):
+        reason = NO_VALID_FRAME if place.key == first else ""
+        return place.key, Outcome(place.key, reason)
+
+    _run(config, find)
+    assert not pathlib.Path(find_answers_folder(config, RECIPE)).exists()
+
+
+def test_a_damaged_answer_is_removed_so_that_it_is_asked_for_anew(tmp_path):
+    config, places = _prepare(tmp_path)
+    store = AnswerStore(find_answers_folder(config, RECIPE))
+    key = answer_key(places[1], "")
+    (path,) = pathlib.Path(store.directory).glob(f"s2/*/{key}.npy")
+    path.write_bytes(b"")
+    _run(config)
+    assert not store.has("s2", key)
+    assert len(_keys(config.output)) == 4
