@@ -25,6 +25,7 @@ LEDGER_FILE = "ledger.jsonl"
 FAILED_TASKS_FILE = "failed_tasks.jsonl"
 # Earth Engine names files "export-00000.tfrecord.gz" and "export-mixer.json".
 _FILE_STEM = "export"
+_RUN_CHARACTERS = 12  # of a run id; 48 random bits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class BatchSettings:
       kernel_px: Pixels of 10 m by which patches are grown, half at each side.
       tensor: The stack is exported as one array band.
       max_file_mib: Of a shard, before compression.
-      run_id: Drawn for this run; request ids are made of it.
+      run_id: Drawn for this run; request ids and folders are made of it.
     """
 
     recipe: Recipe
@@ -105,18 +106,19 @@ def task_name(cell: Cell, layer: Layer) -> str:
     return f"{cell.key}/{layer.name}"
 
 
-def task_folder(task: str, attempt: int) -> str:
+def task_folder(settings: BatchSettings, task: str, attempt: int) -> str:
     """Folder of the files of an attempt, below `exports`.
 
-    Each attempt has its own: a shard left by one that failed half way is
-    never read as part of the next.
+    Each run has its own, so that two with one prefix never read each other's
+    files, and in it each attempt: a shard left by one that failed half way
+    is never read as part of the next.
     """
-    return f"{task}-{attempt}"
+    return f"{settings.run_id[:_RUN_CHARACTERS]}/{task}-{attempt}"
 
 
 def file_prefix(settings: BatchSettings, task: str, attempt: int) -> str:
     """What Earth Engine begins the names of files with, in the bucket."""
-    folder = task_folder(task, attempt)
+    folder = task_folder(settings, task, attempt)
     return f"{settings.prefix.strip('/')}/{folder}/{_FILE_STEM}"
 
 

@@ -57,7 +57,10 @@ def read_cell_layer(
     """
     path = find_mixer(folder)
     if path is None:
-        raise RecordError(f"no mixer in {folder}; the export did not end")
+        raise RecordError(
+            f"no mixer in {folder}; it is the last file that an export writes: "
+            "if the files were copied, copy them all, with their folders"
+        )
     mixer = read_mixer(path)
     _check_mixer(mixer, cell.expected_mixer(layer), path)
     files = os.path.join(folder, "*.tfrecord*")

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 import apache_beam as beam
 from absl import logging
 
+from data_prep.earth_engine.batch.batch_ledger import SUCCEEDED
+from data_prep.earth_engine.batch.batch_ledger import TaskEntry
 from data_prep.earth_engine.batch.batch_settings import BatchSettings
 from data_prep.earth_engine.batch.batch_settings import task_folder
 from data_prep.earth_engine.batch.batch_settings import task_name
-from data_prep.earth_engine.batch.cell_export import find_mixer
 from data_prep.earth_engine.batch.cell_export import read_cell_layer
 from data_prep.earth_engine.batch.cells import Cell
 from data_prep.earth_engine.batch.cells import make_cells
@@ -40,15 +41,14 @@ class IngestSettings:
       batch: What was exported.
       exports: Folder of the exports, local or gs://.
       answers: Folder of the answers.
-      attempts: Number of the last attempt of each task by name.
-      states: What the ledger says of each task, for people.
+      entries: What the ledger says of each task by name; it alone decides
+        whether an export is finished, files prove nothing.
     """
 
     batch: BatchSettings
     exports: str
     answers: str
-    attempts: Mapping[str, int]
-    states: Mapping[str, str]
+    entries: Mapping[str, TaskEntry]
 
 
 class IngestPlaces(beam.PTransform):
@@ -114,14 +114,15 @@ class _IngestCell(beam.DoFn):
         if not missing:
             return []
         task = task_name(cell, layer)
+        entry = self._settings.entries.get(task)
+        if entry is None or entry.state != SUCCEEDED:
+            _count("exports_not_finished")
+            detail = f"task {task}: {_describe_state(entry)}"
+            return _fail(missing, NOT_FINISHED, detail)
         folder = os.path.join(
             self._settings.exports,
-            task_folder(task, self._settings.attempts.get(task, 0)),
+            task_folder(self._settings.batch, task, entry.attempt),
         )
-        if find_mixer(folder) is None:
-            _count("exports_not_finished")
-            state = self._settings.states.get(task, "never submitted")
-            return _fail(missing, NOT_FINISHED, f"task {task}: {state}")
         try:
             return self._keep_patches(cell, layer, folder, missing)
         except AnswerError:
@@ -158,6 +159,13 @@ class _IngestCell(beam.DoFn):
         for name, number in counted.items():
             _count(name, number)
         return failed
+
+
+def _describe_state(entry: TaskEntry | None) -> str:
+    """What the ledger says, for people."""
+    if entry is None:
+        return "never submitted"
+    return f"{entry.state} {entry.message}".strip()
 
 
 def _fail(

@@ -165,7 +165,7 @@ def test_places_of_exports_that_failed_are_counted_and_listed(tmp_path, capsys):
 
 @pytest.mark.usefixtures("exports")
 def test_exports_elsewhere_make_no_record(tmp_path):
-    with pytest.raises(RecordError, match="6 its export is not finished"):
+    with pytest.raises(RecordError, match="6 its export cannot be read"):
         records_from_batch.run(_config(tmp_path, str(tmp_path / "none")))
 
 

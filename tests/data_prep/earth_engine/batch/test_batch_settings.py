@@ -81,14 +81,15 @@ def test_flags_that_make_no_sense_are_refused(changes, message):
         make_settings(**changes)
 
 
-def test_files_lie_in_a_folder_of_their_cell_layer_and_attempt():
+def test_files_lie_in_a_folder_of_their_run_cell_layer_and_attempt():
     cell = make_cells(PLACES, 3)[0]
     task = task_name(cell, LAYERS[1])
-    settings = make_settings(prefix="/a/b/")
+    settings = make_settings(prefix="/a/b/", run_id="0123456789abcdef")
     assert task == f"{cell.key}/fine"
-    assert task_folder(task, 2) == f"{cell.key}/fine-2"
+    folder = f"0123456789ab/{cell.key}/fine-2"
+    assert task_folder(settings, task, 2) == folder
     assert settings.exports == "gs://my-bucket/a/b"
-    assert file_prefix(settings, task, 2) == f"a/b/{cell.key}/fine-2/export"
+    assert file_prefix(settings, task, 2) == f"a/b/{folder}/export"
 
 
 def test_the_kernel_is_the_same_ground_in_each_layer():

@@ -37,7 +37,7 @@ def _export(folder, settings, **server_settings):
         make_run(connect(server), settings, folder, tasks=2).run()
     exports = folder / settings.bucket / settings.prefix
     return {
-        layer.name: exports / task_folder(task_name(CELL, layer), 1)
+        layer.name: exports / task_folder(settings, task_name(CELL, layer), 1)
         for layer in LAYERS
     }
 
@@ -102,7 +102,7 @@ def test_the_fine_layer_came_in_several_files(exported):
 
 def test_a_folder_without_a_mixer_did_not_end(tmp_path):
     assert find_mixer(str(tmp_path)) is None
-    with pytest.raises(RecordError, match="no mixer in .*did not end"):
+    with pytest.raises(RecordError, match="no mixer in .*the last file"):
         list(read_cell_layer(str(tmp_path), make_settings(), CELL, LAYERS[0]))
 
 

@@ -1,5 +1,6 @@
 """Exports become answers of places; what did not end is said of each."""
 
+import dataclasses
 import shutil
 
 import apache_beam as beam
@@ -51,16 +52,15 @@ def exports(exported, tmp_path):
     return tmp_path / "exports", exported[1]
 
 
-def _ingest(tmp_path, exports):
+def _ingest(tmp_path, exports, batch=SETTINGS):
     """Outcomes by key, the store, and the counters of a pipeline."""
     folder, entries = exports
     store = AnswerStore(tmp_path / "answers")
     settings = IngestSettings(
-        batch=SETTINGS,
+        batch=batch,
         exports=str(folder),
         answers=store.directory,
-        attempts={entry.task: entry.attempt for entry in entries},
-        states={e.task: f"{e.state} {e.message}".strip() for e in entries},
+        entries={entry.task: entry for entry in entries},
     )
     path = tmp_path / "outcomes.txt"
 
@@ -88,7 +88,7 @@ def _ingest(tmp_path, exports):
 
 
 def _folder(exports, cell, layer):
-    return exports[0] / task_folder(task_name(cell, layer), 1)
+    return exports[0] / task_folder(SETTINGS, task_name(cell, layer), 1)
 
 
 def test_every_place_of_a_finished_cell_has_its_own_answers(tmp_path, exports):
@@ -152,6 +152,31 @@ def test_a_patch_of_another_place_is_never_taken(tmp_path, exports):
         assert reason == WRONG_ANSWER
         assert "shows another place" in detail
     assert counters["patches_wrong"] == 9
+
+
+@pytest.mark.parametrize("state", ["PENDING", "CANCELLED"])
+def test_files_do_not_prove_that_a_task_is_finished(tmp_path, exports, state):
+    entries = [
+        dataclasses.replace(entry, state=state, message="")
+        for entry in exports[1]
+    ]
+    outcomes, _, counters = _ingest(tmp_path, (exports[0], entries))
+    assert {reason for reason, _ in outcomes.values()} == {NOT_FINISHED}
+    for cell in CELLS:
+        for _, place in cell.places:
+            assert outcomes[place.key][1] == f"task {cell.key}/s2: {state}"
+    assert "answers_new" not in counters
+
+
+def test_files_of_another_run_with_the_same_prefix_are_not_read(
+    tmp_path, exports
+):
+    other = make_settings()
+    assert other.exports == SETTINGS.exports
+    outcomes, _, counters = _ingest(tmp_path, exports, batch=other)
+    reasons = {reason for reason, _ in outcomes.values()}
+    assert reasons == {NOT_FINISHED, UNREADABLE}
+    assert "answers_new" not in counters
 
 
 def test_a_task_that_was_never_submitted_says_so(tmp_path, exports):
