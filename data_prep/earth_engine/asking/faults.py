@@ -15,6 +15,7 @@ class Verdict(enum.Enum):
 
     RETRY = "ask again later"
     SPLIT = "ask for less at a time"
+    TIMED_OUT = "ask for less at a time, but not often: each try takes minutes"
     GIVE_UP = "the same would come again"
     STOP = "no request can succeed"
 
@@ -25,9 +26,9 @@ _TOO_LARGE = (
     "must be less than or equal to 50331648",
     "too many bands",
     "user memory limit exceeded",
-    "computation timed out",
     "output of image computation is too large",
 )
+_TIMED_OUT = "computation timed out"
 _RETRY_STATUS = {408, 409, 429}
 _STOP_STATUS = {401, 403}
 BASE_WAIT_S = 1.0
@@ -61,13 +62,15 @@ def read_fault(error: Exception) -> Fault:
     if http is None:
         if isinstance(error, (ConnectionError, TimeoutError, AnswerError)):
             return Fault(Verdict.RETRY, f"{type(error).__name__}: {text}")
-        if any(words in text.lower() for words in _TOO_LARGE):
-            return Fault(Verdict.SPLIT, text)
+        verdict = _find_split(text)
+        if verdict is not None:
+            return Fault(verdict, text)
         return Fault(Verdict.GIVE_UP, f"{type(error).__name__}: {text}")
     status = int(http.resp.status)
     reason = f"HTTP {status}: {text}"
-    if any(words in text.lower() for words in _TOO_LARGE):
-        return Fault(Verdict.SPLIT, reason)
+    verdict = _find_split(text)
+    if verdict is not None:
+        return Fault(verdict, reason)
     if status in _RETRY_STATUS or status >= 500:
         return Fault(Verdict.RETRY, reason, _read_retry_after(http))
     if status in _STOP_STATUS:
@@ -93,6 +96,15 @@ def wait_s(tries: int, fault: Fault, draw: random.Random) -> float:
     doublings = min(tries - 1, _DOUBLINGS)
     ceiling = min(LONGEST_WAIT_S, BASE_WAIT_S * 2.0**doublings)
     return max(fault.retry_after_s, draw.uniform(0, ceiling))
+
+
+def _find_split(text: str) -> Verdict | None:
+    """How to ask for less, if that is what the service wants."""
+    if _TIMED_OUT in text.lower():
+        return Verdict.TIMED_OUT
+    if any(words in text.lower() for words in _TOO_LARGE):
+        return Verdict.SPLIT
+    return None
 
 
 def _find_http_error(

@@ -19,10 +19,17 @@ LIMIT_BANDS = 1024
 # From here down the ground is cut: a group of bands so small is little else
 # than its guard, and what is too much to compute hangs on the ground.
 FEW_BANDS = 32
+# What times out does so after minutes. An eighth that still does hangs on
+# something that no smaller piece is without.
+_TIMED_OUT_HALVINGS = 3
 
 
 class TooLargeError(EarthEngineError):
     """The service wants to be asked for less at a time."""
+
+
+class TimedOutError(TooLargeError):
+    """The service took too long; with less at a time it may do."""
 
 
 # (grid, bands with the guard) -> [H, W] structured answer.
@@ -90,7 +97,8 @@ def fetch_layer(layer: Layer, grid: Grid, ask: Ask) -> np.ndarray:
     Args:
       layer: What is asked for.
       grid: Of the layer.
-      ask: Asks once; raises TooLargeError if less must be asked for.
+      ask: Asks once; raises TooLargeError if less must be asked for, and
+        TimedOutError if that may help.
 
     Returns:
       [H, W] structured: the bands of the layer with their types, the guard
@@ -98,6 +106,7 @@ def fetch_layer(layer: Layer, grid: Grid, ask: Ask) -> np.ndarray:
 
     Raises:
       TooLargeError: One band of one pixel is too large.
+      TimedOutError: What was halved three times still takes too long.
       AnswerError: A number does not fit the type of its band.
     """
     requests = plan_requests(layer, grid)
@@ -117,26 +126,34 @@ def fetch_layer(layer: Layer, grid: Grid, ask: Ask) -> np.ndarray:
 
 
 def _ask_pieces(
-    ask: Ask, grid: Grid, bands: tuple[str, ...]
+    ask: Ask, grid: Grid, bands: tuple[str, ...], timed_out: int = 0
 ) -> Iterator[tuple[tuple[str, ...], tuple[int, int], np.ndarray]]:
-    """Bands, (row, col) within `grid`, and answer of each piece."""
+    """Bands, (row, col) within `grid`, and answer of each piece.
+
+    `timed_out` counts the halvings so far that were made for that.
+    """
     answer = None
     try:
         answer = ask(grid, (*bands, *GUARD_BANDS))
-    except TooLargeError:
+    except TooLargeError as error:
+        is_slow = isinstance(error, TimedOutError)
         if len(bands) == grid.height == grid.width == 1:
             raise
+        if is_slow and timed_out == _TIMED_OUT_HALVINGS:
+            raise
+        timed_out += is_slow
     # Not while the error is handled: it would be part of each later one.
     if answer is not None:
         yield bands, (0, 0), answer
     elif len(bands) > FEW_BANDS or grid.height == grid.width == 1:
         half = len(bands) // 2
         for part in (bands[:half], bands[half:]):
-            yield from _ask_pieces(ask, grid, part)
+            yield from _ask_pieces(ask, grid, part, timed_out)
     else:
         for row, col, height, width in _halve(grid):
             window = grid.cropped(row, col, height, width)
-            for part, (top, left), found in _ask_pieces(ask, window, bands):
+            pieces = _ask_pieces(ask, window, bands, timed_out)
+            for part, (top, left), found in pieces:
                 yield part, (row + top, col + left), found
 
 

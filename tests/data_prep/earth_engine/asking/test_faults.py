@@ -62,8 +62,8 @@ def _translate(*args, **headers):
         (503, "The service is currently unavailable.", Verdict.RETRY),
         (504, "Deadline exceeded", Verdict.RETRY),
         (400, "User memory limit exceeded.", Verdict.SPLIT),
-        (400, "Computation timed out.", Verdict.SPLIT),
-        (503, "Computation timed out.", Verdict.SPLIT),
+        (400, "Computation timed out.", Verdict.TIMED_OUT),
+        (503, "Computation timed out.", Verdict.TIMED_OUT),
         (400, "Too many bands: 1030 > 1024", Verdict.SPLIT),
         (
             400,
@@ -92,6 +92,7 @@ def test_what_the_service_says_is_understood(status, message, verdict):
         (TimeoutError("no answer for 300 s"), Verdict.RETRY),
         (AnswerError("shows another place"), Verdict.RETRY),
         (ee.EEException("User memory limit exceeded."), Verdict.SPLIT),
+        (ee.EEException("Computation timed out."), Verdict.TIMED_OUT),
         (ee.EEException("Image.bands: no bands"), Verdict.GIVE_UP),
         (PermissionError(13, "denied"), Verdict.GIVE_UP),
         (EarthEngineError("something else"), Verdict.GIVE_UP),

@@ -10,6 +10,7 @@ import pytest
 from data_prep.earth_engine.asking import fetch
 from data_prep.earth_engine.asking.fetch import LIMIT_BANDS
 from data_prep.earth_engine.asking.fetch import LIMIT_BYTES
+from data_prep.earth_engine.asking.fetch import TimedOutError
 from data_prep.earth_engine.asking.fetch import TooLargeError
 from data_prep.earth_engine.asking.fetch import fetch_layer
 from data_prep.earth_engine.asking.fetch import layer_grid
@@ -156,6 +157,40 @@ def test_a_service_that_cannot_compute_so_much_ground_is_not_asked_forever():
     # of the 16 the halves of the ground too, and their halves are answered.
     assert len(refused) == 31 + 2 * 16
     assert len(answered) == 4 * 16
+    _check_once(layer, grid, answered)
+
+
+@pytest.mark.parametrize("bands", [("B2",), ALL_BANDS])
+def test_what_times_out_in_an_eighth_is_given_up_at_once(bands):
+    asked = []
+
+    def ask(window, bands):
+        asked.append(window.height * window.width * (len(bands) - 2))
+        raise TimedOutError("HTTP 400: Computation timed out.")
+
+    layer = _make_stack(16, bands)
+    with pytest.raises(TimedOutError, match="HTTP 400: Computation timed out"):
+        fetch_layer(layer, GRID.cropped(0, 0, 16, 16), ask)
+    whole = 16 * 16 * (len(layer.bands) - 2)
+    assert asked == [whole, whole // 2, whole // 4, whole // 8]
+
+
+def test_halvings_for_size_do_not_count_where_one_times_out():
+    layer = _make_stack(1)
+    grid = GRID.cropped(0, 0, 32, 32)
+    answered = []
+
+    def ask(window, bands):
+        pixels = window.height * window.width
+        if pixels > 64:
+            raise TooLargeError("User memory limit exceeded.")
+        if pixels > 8:  # three more
+            raise TimedOutError("Computation timed out.")
+        answered.append((window, bands))
+        return _answer(window, bands)
+
+    found = fetch_layer(layer, grid, ask)
+    np.testing.assert_array_equal(found, _answer(grid, layer.bands))
     _check_once(layer, grid, answered)
 
 
