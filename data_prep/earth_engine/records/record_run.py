@@ -186,14 +186,14 @@ def _format_summary(
 
 def _format_counters(summary: dict[str, Any], counters: dict[str, int]) -> str:
     """What was asked in this run, the same words each time."""
-    if "requests" not in counters:
+    if not {"done", "failed"} & set(counters):  # a batch asks for no places
         return _format_counts(counters)
     got = counters.get("answers_new", 0)
     answered = max(1, counters.get("answered", 0))
     return (
         f"{summary['places']:,} planned, {counters.get('done', 0):,} done, "
         f"{counters.get('failed', 0):,} failed; "
-        f"{counters['requests']:,} requests, {counters.get('retried', 0):,} "
+        f"{counters.get('requests', 0):,} requests, {counters.get('retried', 0):,} "
         f"of them again; {got:,} new answers and "
         f"{counters.get('answers_kept', 0):,} kept; "
         f"{counters.get('bytes', 0) / 1e6:,.1f} MB; "
