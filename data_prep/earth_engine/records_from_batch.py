@@ -63,7 +63,7 @@ def run(config: Config) -> None:
     from data_prep.earth_engine.batch.batch_settings import read_settings
     from data_prep.earth_engine.batch.ingest import IngestPlaces
     from data_prep.earth_engine.records.beam_run import make_options
-    from data_prep.earth_engine.records.record_run import check_output
+    from data_prep.earth_engine.records.record_output import check_output
     from data_prep.earth_engine.records.record_run import make_record_folder
 
     batch = read_settings(config.workdir)

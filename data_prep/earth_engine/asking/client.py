@@ -160,7 +160,10 @@ class Client:
         raise AssertionError("max_tries is above 0")
 
     def _ask(self, request: PixelRequest) -> np.ndarray:
+        begun_s = time.monotonic()
         body = ee.data.computePixels(request.to_parameters())
+        self.counters.add("answer_s", time.monotonic() - begun_s)
+        self.counters.add("answered")
         self.counters.add("bytes", len(body))
         answer = read_answer(body, request)
         check_place(answer, request.grid)
