@@ -27,6 +27,8 @@ _SAME_AS = {
     "Element.set": "object",
     "Element.setMulti": "object",
 }
+# Arguments that must be given for our regions, whatever their default.
+_OURS = {"Image.reduceRegion": ("maxPixels",)}
 _ELEMENT = {"ImageCollection": "Image", "FeatureCollection": "Feature"}
 _COLLECTION = {kind: name for name, kind in _ELEMENT.items()}
 _NUMBERS = {"Number", "Float", "Integer", "Long"}
@@ -47,6 +49,9 @@ _ANYTHING = {"Object", "<any>", "Null"}
 
 def check_expression(expression, kind="Image"):
     """Raises ValueError that names the first fault of an expression.
+
+    One fault is of ours alone: the default of `maxPixels`, 1e7, is too small
+    for the regions of batch exports, so that it must be given.
 
     Args:
       expression: As `ee.serializer.encode` gives it.
@@ -159,7 +164,7 @@ class _Check:
         found = {}
         for argument, (kind, optional) in wanted.items():
             if argument not in given:
-                if not optional:
+                if not optional or argument in _OURS.get(name, ()):
                     raise ValueError(f"{name} lacks the argument {argument!r}")
             elif argument != "baseAlgorithm":
                 node = given[argument]

@@ -11,6 +11,7 @@ each pixel are bands, so that a record can say what it is made of.
 
 import ee
 
+from data_prep.earth_engine.expressions.sentinel2 import REGION_MAX_PIXELS
 from data_prep.earth_engine.layers import VIEW_DEG
 from data_prep.earth_engine.layers import VIEW_UNKNOWN
 from data_prep.earth_engine.recipe import NAIP
@@ -103,6 +104,7 @@ def _join_dates(
                 geometry=region,
                 scale=_SHARE_SCALE_M,
                 crs=region.projection(),
+                maxPixels=REGION_MAX_PIXELS,
             )
             .get("image_valid")
         )

@@ -29,6 +29,9 @@ from data_prep.earth_engine.recipe import Recipe
 _DAY_MS = 86_400_000
 # The mean over 320 m needs no more than every second pixel of Cloud Score+.
 _SCORE_SCALE_M = 20
+# What a mean over a region may read: a square of 316 km at 10 m. The service's
+# default of 1e7 is less than a batch cell of 16 x 16 places of 256 pixels.
+REGION_MAX_PIXELS = 1_000_000_000
 # Properties that are set on the images.
 _SCORE = "s2distill_score"
 _DATATAKE = "s2distill_datatake"
@@ -138,6 +141,7 @@ def _score(
             geometry=region,
             scale=_SCORE_SCALE_M,
             crs=place,
+            maxPixels=REGION_MAX_PIXELS,
         )
     )
     score = (

@@ -88,8 +88,10 @@ def _reduce(_, image, reducer):
     )
 
 
-def _reduce_region(world, image, reducer, geometry, scale, crs):
+def _reduce_region(world, image, reducer, geometry, scale, crs, maxPixels=1e7):
     assert reducer == "mean"
+    left, bottom, right, top = geometry.shape.bounds
+    assert (right - left) * (top - bottom) / scale**2 <= maxPixels
     assert crs.crs == world.grid.crs
     if geometry.shape.bounds != world.grid.bounds:
         raise ValueError("this double knows one region only, its grid")

@@ -178,6 +178,10 @@ def drop_argument(graph):
     del find_call(graph, "Image.paint")["arguments"]["featureCollection"]
 
 
+def leave_out_the_size_of_a_region(graph):
+    del find_call(graph, "Image.reduceRegion")["arguments"]["maxPixels"]
+
+
 def swap_types(graph):
     arguments = find_call(graph, "Image.clamp")["arguments"]
     arguments["low"] = {"constantValue": "none"}
@@ -276,6 +280,10 @@ def write_nonsense(graph):
         (rename_function, "no function 'Image.clampp'"),
         (rename_argument, "no argument 'lowest'; it has input, low, high"),
         (drop_argument, "Image.paint lacks the argument 'featureCollection'"),
+        (
+            leave_out_the_size_of_a_region,
+            "reduceRegion lacks the argument 'maxPixels'",
+        ),
         (swap_types, "low is of type Float, not String"),
         (swap_in_list, r"names is of type List<String>, not List \(\['a', 1"),
         (give_half_an_integer, r"index is of type Integer, not Number \(0.5"),
