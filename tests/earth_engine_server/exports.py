@@ -43,7 +43,7 @@ class Exports:
         self._faults = list(settings.export_faults)
         self._lock = threading.Lock()
 
-    def start(self, content, project="projects/p"):
+    def start(self, content, project):
         """Begins an export; a request id that came before begins none."""
         with self._lock:
             fault = self._faults.pop(0) if self._faults else None
@@ -65,7 +65,11 @@ class Exports:
             query = dict(urllib.parse.parse_qsl(url.query))
             first = int(query.get("pageToken", 0))
             size = int(query.get("pageSize", 100))
-            listed = [*self.operations.values()][::-1]
+            listed = [
+                operation
+                for key, operation in reversed(self.operations.items())
+                if key.startswith(f"{name}/")
+            ]
             page = [
                 copy.deepcopy(self._advance(operation))
                 for operation in listed[first : first + size]
@@ -171,6 +175,11 @@ class Exports:
             operation["error"] = {"code": 3, "message": message}
         else:
             operation["response"] = {"@type": "google.protobuf.Empty"}
+
+
+def read_project(path):
+    """projects/p of /v1/projects/p/image:export."""
+    return _name(path).rpartition("/")[0]
 
 
 def _name(path):

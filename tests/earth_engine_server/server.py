@@ -23,11 +23,24 @@ import numpy as np
 
 from tests.earth_engine_server import world
 from tests.earth_engine_server.exports import Exports
+from tests.earth_engine_server.exports import read_project
 from tests.earth_engine_server.graph_check import check_expression
 from tests.earth_engine_server.refusal import Refusal
 
 LIMIT_BYTES = 48 * 2**20
 LIMIT_BANDS = 1024
+# google.rpc.Code, by its HTTP mapping.
+_STATUS_NAMES = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ABORTED",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    503: "UNAVAILABLE",
+}
 _CLIENT_FILES = importlib.resources.files("ee") / "tests"
 _TOO_MANY = (
     "Too Many Requests: Request was rejected because the request rate or "
@@ -235,16 +248,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             with self.double.counted():
                 self._compute_pixels(content)
         elif path.endswith("image:export"):
-            self._answer(lambda: self._export(content))
+            self._answer(lambda: self._export(path, content))
         elif path.endswith(":cancel"):
             self._answer(lambda: self.double.exports.cancel(path))
         else:
             self._send_error(404, f"no {path}")
 
-    def _export(self, content):
+    def _export(self, path, content):
         if self.double.settings.check_graphs:
             check_expression(content["expression"])
-        return self.double.exports.start(content)
+        return self.double.exports.start(content, read_project(path))
 
     def _answer(self, act):
         """JSON of what `act` gives, or its refusal."""
@@ -341,12 +354,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _send_error(self, status, message):
-        names = {400: "INVALID_ARGUMENT", 404: "NOT_FOUND"}
         content = {
             "error": {
                 "code": status,
                 "message": message,
-                "status": names.get(status, "RESOURCE_EXHAUSTED"),
+                "status": _STATUS_NAMES.get(status, "UNKNOWN"),
             }
         }
         body = json.dumps(content).encode()

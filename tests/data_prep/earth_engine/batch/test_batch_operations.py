@@ -1,5 +1,9 @@
 """Operations: begun once, found again, and cancelled, over the real client."""
 
+import json
+import urllib.error
+import urllib.request
+
 import pytest
 
 from data_prep.earth_engine.asking.client import GivenUpError
@@ -151,3 +155,38 @@ def test_an_entry_takes_state_reason_and_cost_of_its_operation():
     assert (entry.state, entry.fails, entry.eecu_s) == ("FAILED", 2, 7.5)
     assert entry.operation == "projects/p/operations/A"
     assert entry.message == "User memory limit exceeded."
+
+
+def test_operations_are_those_of_the_project():
+    with running_server() as server:
+        first = Operations(connect(server, ee_project="one"))
+        begun = _start(first, _make_entry())
+        assert begun["name"].startswith("projects/one/operations/")
+        assert [found["name"] for found in first.list()] == [begun["name"]]
+        assert Operations(connect(server, ee_project="two")).list() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [
+        (400, "INVALID_ARGUMENT"),
+        (401, "UNAUTHENTICATED"),
+        (403, "PERMISSION_DENIED"),
+        (404, "NOT_FOUND"),
+        (409, "ABORTED"),
+        (429, "RESOURCE_EXHAUSTED"),
+        (500, "INTERNAL"),
+        (503, "UNAVAILABLE"),
+    ],
+)
+def test_the_double_names_a_status_as_the_service_does(status, name):
+    def refuse(_):
+        raise Refusal(status, "no")
+
+    with running_server() as server:
+        server.exports.get = refuse
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"{server.url}/v1/projects/p/operations")
+        with caught.value as answer:
+            error = json.load(answer)["error"]
+    assert error == {"code": status, "message": "no", "status": name}
