@@ -31,9 +31,11 @@ from data_prep.earth_engine.recipe import Recipe
 from s2distill.flag_config import run_program
 
 if TYPE_CHECKING:
+    from data_prep.earth_engine.batch.batch_ledger import Ledger
     from data_prep.earth_engine.batch.batch_run import BatchRun
     from data_prep.earth_engine.batch.batch_settings import BatchSettings
     from data_prep.earth_engine.batch.cells import Cell
+    from data_prep.earth_engine.places.place import Place
 
 
 def run(config: Config) -> None:
@@ -46,8 +48,11 @@ def run(config: Config) -> None:
     from data_prep.earth_engine.places.wanted_places import read_wanted
 
     check_batch_config(config)
-    settings = _make_settings(config)
+    if config.cancel and not config.dry_run:
+        _cancel(config)
+        return
     wanted = read_wanted(config.places, config, config.date)
+    settings = _make_settings(config, wanted)
     cells = make_cells(wanted, config.cell_tiles)
     plan = make_batch_plan(cells, make_layers(config), settings)
     sys.stdout.write(format_batch_plan(plan, settings))
@@ -56,18 +61,33 @@ def run(config: Config) -> None:
     settings = write_settings(config.workdir, settings)
     _copy_places(config)
     counters = Counters()
-    batch = _make_run(config, settings, cells, counters)
+    ledger = _open_ledger(config)
+    batch = _make_run(config, settings, cells, ledger, counters)
     try:
-        if config.cancel:
-            batch.cancel()
-        else:
-            batch.run(wait=config.wait)
+        batch.run(wait=config.wait)
     finally:
-        _report(config, batch, cells, counters)
+        _report(batch, counters)
+        _list_given_up(config, batch, cells)
 
 
-def _make_settings(config: Config) -> "BatchSettings":
+def _cancel(config: Config) -> None:
+    """Cancels all tasks of the ledger, whatever the other flags say."""
+    from data_prep.earth_engine.batch.batch_settings import read_settings
+
+    settings = read_settings(config.workdir)
+    ledger, counters = _open_ledger(config), Counters()
+    batch = _make_run(config, settings, (), ledger, counters)
+    try:
+        batch.cancel()
+    finally:
+        _report(batch, counters)
+
+
+def _make_settings(
+    config: Config, places: "Sequence[Place]"
+) -> "BatchSettings":
     from data_prep.earth_engine.batch.batch_settings import BatchSettings
+    from data_prep.earth_engine.batch.batch_settings import describe_places
 
     names = [field.name for field in dataclasses.fields(Recipe)]
     return BatchSettings(
@@ -79,31 +99,41 @@ def _make_settings(config: Config) -> "BatchSettings":
         kernel_px=config.kernel_px,
         tensor=config.tensor,
         max_file_mib=config.max_file_mib,
+        places=describe_places(places),
     )
 
 
 def _copy_places(config: Config) -> None:
-    """Records are made of the places that were exported for."""
+    """Records are made of the places that were exported for, as at first."""
     from data_prep.earth_engine.batch.batch_settings import PLACES_FILE
+    from data_prep.earth_engine.file_text import exists
     from data_prep.earth_engine.file_text import read_bytes
     from data_prep.earth_engine.file_text import write_text
 
-    content = read_bytes(config.places).decode()
-    write_text(os.path.join(config.workdir, PLACES_FILE), content)
+    path = os.path.join(config.workdir, PLACES_FILE)
+    if not exists(path):
+        write_text(path, read_bytes(config.places).decode())
+
+
+def _open_ledger(config: Config) -> "Ledger":
+    from data_prep.earth_engine.batch.batch_ledger import Ledger
+    from data_prep.earth_engine.batch.batch_settings import LEDGER_FILE
+
+    return Ledger(os.path.join(config.workdir, LEDGER_FILE))
 
 
 def _make_run(
     config: Config,
     settings: "BatchSettings",
     cells: "Sequence[Cell]",
+    ledger: "Ledger",
     counters: Counters,
 ) -> "BatchRun":
+    """The run over the tasks of cells; of the whole ledger without any."""
     from data_prep.earth_engine.asking.client import Client
-    from data_prep.earth_engine.batch.batch_ledger import Ledger
     from data_prep.earth_engine.batch.batch_ledger import TaskEntry
     from data_prep.earth_engine.batch.batch_run import BatchRun
     from data_prep.earth_engine.batch.batch_run import RunLimits
-    from data_prep.earth_engine.batch.batch_settings import LEDGER_FILE
     from data_prep.earth_engine.batch.batch_settings import task_name
     from data_prep.earth_engine.batch.batch_tasks import make_request
     from data_prep.earth_engine.batch.batch_tasks import make_request_id
@@ -121,8 +151,8 @@ def _make_run(
 
     return BatchRun(
         Client(config, counters=counters),
-        Ledger(os.path.join(config.workdir, LEDGER_FILE)),
-        list(tasks),
+        ledger,
+        list(tasks) or [entry.task for entry in ledger.entries()],
         make_request_id=functools.partial(make_request_id, settings),
         make_request=request,
         limits=RunLimits(
@@ -133,13 +163,22 @@ def _make_run(
     )
 
 
-def _report(
-    config: Config,
-    batch: "BatchRun",
-    cells: "Sequence[Cell]",
-    counters: Counters,
+def _report(batch: "BatchRun", counters: Counters) -> None:
+    """Says what became of the tasks."""
+    entries = batch.entries()
+    states = collections.Counter(entry.state.lower() for entry in entries)
+    eecu_s = sum(entry.eecu_s for entry in entries)
+    numbers = {name: round(n) for name, n in counters.read().items()}
+    sys.stdout.write(
+        f"tasks       {_format_counts(states)}; {eecu_s / 3600:,.2f} "
+        f"EECU-hours\nthis run    {_format_counts(numbers)}\n"
+    )
+
+
+def _list_given_up(
+    config: Config, batch: "BatchRun", cells: "Sequence[Cell]"
 ) -> None:
-    """Says what became of the tasks, and lists those that are given up."""
+    """Writes the tasks that are given up, with their places."""
     from data_prep.earth_engine.batch.batch_settings import FAILED_TASKS_FILE
     from data_prep.earth_engine.file_text import write_text
 
@@ -157,14 +196,6 @@ def _report(
     path = os.path.join(config.workdir, FAILED_TASKS_FILE)
     lines = [json.dumps(entry, sort_keys=True) + "\n" for entry in given_up]
     write_text(path, "".join(lines))
-    entries = batch.entries()
-    states = collections.Counter(entry.state.lower() for entry in entries)
-    eecu_s = sum(entry.eecu_s for entry in entries)
-    numbers = {name: round(n) for name, n in counters.read().items()}
-    sys.stdout.write(
-        f"tasks       {_format_counts(states)}; {eecu_s / 3600:,.2f} "
-        f"EECU-hours\nthis run    {_format_counts(numbers)}\n"
-    )
     if given_up:
         sys.stdout.write(
             f"given up    {len(given_up):,} tasks, with what Earth Engine "

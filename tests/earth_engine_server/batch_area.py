@@ -15,6 +15,7 @@ from data_prep.earth_engine.batch.batch_ledger import Ledger
 from data_prep.earth_engine.batch.batch_run import BatchRun
 from data_prep.earth_engine.batch.batch_run import RunLimits
 from data_prep.earth_engine.batch.batch_settings import BatchSettings
+from data_prep.earth_engine.batch.batch_settings import describe_places
 from data_prep.earth_engine.batch.batch_settings import task_name
 from data_prep.earth_engine.batch.batch_tasks import make_request
 from data_prep.earth_engine.batch.batch_tasks import make_request_id
@@ -65,6 +66,7 @@ def make_settings(**changes):
         "kernel_px": 0,
         "tensor": False,
         "max_file_mib": 1,
+        "places": describe_places(PLACES),
     }
     return BatchSettings(**{**fields, **changes})
 

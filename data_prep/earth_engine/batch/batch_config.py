@@ -1,6 +1,7 @@
 """The flags of data_prep.earth_engine.batch_export, and what they may be."""
 
 import dataclasses
+import math
 
 from data_prep.earth_engine.asking.client_config import ClientConfig
 from data_prep.earth_engine.asking.client_config import check_client_config
@@ -50,7 +51,7 @@ class BatchConfig(ClientConfig, Recipe):
         False, help="Export the stack of frames as one array band."
     )
     max_file_mib: int = flag(
-        256, help="Largest file, MiB before compression; 1024 at Earth Engine."
+        256, help="Largest file, MiB before compression; at most 1024."
     )
     max_waiting: int = flag(
         2000,
@@ -84,7 +85,7 @@ def check_batch_config(config: BatchConfig) -> None:
             f"{QUEUE_LIMIT}, the limit of Earth Engine"
         )
     for name in ("max_task_tries", "poll_s"):
-        if getattr(config, name) <= 0:
+        if not 0 < getattr(config, name) < math.inf:  # NaN is neither
             raise ConfigError(
-                f"--{name}={getattr(config, name)} must be above 0"
+                f"--{name}={getattr(config, name)} must be above 0 and finite"
             )

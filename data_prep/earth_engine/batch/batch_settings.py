@@ -6,9 +6,11 @@ with other flags is refused, for it would mix two kinds of files.
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from data_prep.earth_engine.batch.cells import Cell
@@ -16,6 +18,7 @@ from data_prep.earth_engine.file_text import exists
 from data_prep.earth_engine.file_text import read_bytes
 from data_prep.earth_engine.file_text import write_text
 from data_prep.earth_engine.layers import Layer
+from data_prep.earth_engine.places.place import Place
 from data_prep.earth_engine.recipe import Recipe
 from s2distill.errors import ConfigError
 
@@ -25,6 +28,7 @@ LEDGER_FILE = "ledger.jsonl"
 FAILED_TASKS_FILE = "failed_tasks.jsonl"
 # Earth Engine names files "export-00000.tfrecord.gz" and "export-mixer.json".
 _FILE_STEM = "export"
+_LARGEST_FILE_MIB = 1024  # guide, TFRecord: maxFileSize
 _RUN_CHARACTERS = 12  # of a run id; 48 random bits
 
 
@@ -41,6 +45,7 @@ class BatchSettings:
       kernel_px: Pixels of 10 m by which patches are grown, half at each side.
       tensor: The stack is exported as one array band.
       max_file_mib: Of a shard, before compression.
+      places: Number and digest of the places, as `describe_places` gives.
       run_id: Drawn for this run; request ids and folders are made of it.
     """
 
@@ -52,6 +57,7 @@ class BatchSettings:
     kernel_px: int
     tensor: bool
     max_file_mib: int
+    places: str
     run_id: str = dataclasses.field(default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
@@ -69,9 +75,10 @@ class BatchSettings:
                 f"--kernel_px={self.kernel_px}: half of it is added at each "
                 "side of a patch, so it must be even; 0 adds nothing"
             )
-        if self.max_file_mib < 1:
+        if not 1 <= self.max_file_mib <= _LARGEST_FILE_MIB:
             raise ConfigError(
-                f"--max_file_mib={self.max_file_mib} must be at least 1"
+                f"--max_file_mib={self.max_file_mib} must be from 1 to "
+                f"{_LARGEST_FILE_MIB}, the limit of Earth Engine"
             )
 
     @property
@@ -99,6 +106,16 @@ class BatchSettings:
             for name, value in content["recipe"].items()
         }
         return cls(**{**content, "recipe": Recipe(**recipe)})
+
+
+def describe_places(places: Iterable[Place]) -> str:
+    """What tells places from others: "6 places, digest 1f0c9ae2b7d4".
+
+    Of what records and exports are made of: keys, sizes, dates, splits.
+    """
+    rows = sorted((p.key, p.tile_px, p.date, p.split) for p in places)
+    digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    return f"{len(rows)} places, digest {digest[:12]}"
 
 
 def task_name(cell: Cell, layer: Layer) -> str:

@@ -119,14 +119,42 @@ def test_a_run_can_be_cancelled_and_begun_again(make_config, capsys):
         assert len(server.exports.started) == 2 * TASKS
 
 
-def test_more_places_later_add_cells(make_config, tmp_path):
-    few = tmp_path / "few.geojson"
-    write_places(few, PLACES[:2], split_rule=None)
+@pytest.fixture
+def few(tmp_path):
+    """A places file with some of the places."""
+    path = tmp_path / "few.geojson"
+    write_places(path, PLACES[:2], split_rule=None)
+    return str(path)
+
+
+def test_a_run_goes_on_with_the_places_it_began_with(make_config, few):
     with running_server() as server:
-        run(make_config(server, places=str(few)))
-        assert len(server.exports.started) == 2
-        run(make_config(server))
+        config = make_config(server)
+        run(config)
+        with pytest.raises(ConfigError, match="--places was 6 .*, is 2 place"):
+            run(make_config(server, places=few))
         assert len(server.exports.started) == TASKS
+    found = read_places(f"{config.workdir}/places.geojson")
+    assert found.places == PLACES
+
+
+def test_all_tasks_are_cancelled_whatever_places_are_named(
+    make_config, few, capsys
+):
+    with running_server(export_polls=4) as server:
+        config = make_config(server, wait=False)
+        run(config)
+        run(make_config(server, cancel=True, places=few))
+        assert "8 cancelled" in capsys.readouterr().out
+        run(make_config(server, cancel=True, places="none.geojson"))
+        assert {entry.state for entry in _entries(config)} == {"CANCELLED"}
+    found = read_places(f"{config.workdir}/places.geojson")
+    assert found.places == PLACES
+
+
+def test_nothing_is_cancelled_where_no_run_began(make_config):
+    with pytest.raises(ConfigError, match="batch_export, which begins a run"):
+        run(make_config(cancel=True))
 
 
 def test_the_report_is_written_also_when_the_run_fails(make_config, capsys):

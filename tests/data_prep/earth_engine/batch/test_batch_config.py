@@ -1,5 +1,7 @@
 """Flags of batch exports."""
 
+import math
+
 import pytest
 
 from data_prep.earth_engine.batch.batch_config import BatchConfig
@@ -39,6 +41,9 @@ def test_nowait_is_a_flag():
         ({"max_task_tries": 0}, "--max_task_tries=0 must be above 0"),
         ({"date": "1 June"}, "--date=1 June is no date YYYY-MM-DD"),
         ({"poll_s": 0.0}, "--poll_s=0.0 must be above 0"),
+        ({"poll_s": math.nan}, "--poll_s=nan must be above 0"),
+        ({"poll_s": math.inf}, "--poll_s=inf must be .* finite"),
+        ({"max_task_tries": math.nan}, "--max_task_tries=nan must be above"),
         ({"ee_project": ""}, "--ee_project is empty"),
     ],
 )

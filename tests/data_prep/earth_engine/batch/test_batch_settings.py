@@ -5,6 +5,7 @@ import pathlib
 
 import pytest
 
+from data_prep.earth_engine.batch.batch_settings import describe_places
 from data_prep.earth_engine.batch.batch_settings import file_prefix
 from data_prep.earth_engine.batch.batch_settings import read_settings
 from data_prep.earth_engine.batch.batch_settings import task_folder
@@ -45,6 +46,22 @@ def test_a_second_run_with_other_flags_is_refused(tmp_path, changes, named):
         write_settings(str(tmp_path), make_settings(**changes))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"key": "other"}, {"date": "2020-07-07"}, {"split": "test"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_other_places_are_refused(tmp_path, change):
+    places = describe_places(PLACES)
+    assert places == describe_places(PLACES[::-1])
+    assert places.startswith("6 places, digest ")
+    write_settings(str(tmp_path), make_settings(places=places))
+    others = (dataclasses.replace(PLACES[0], **change), *PLACES[1:])
+    again = make_settings(places=describe_places(others))
+    with pytest.raises(ConfigError, match="--places was 6 pl.*, is 6 places"):
+        write_settings(str(tmp_path), again)
+
+
 def test_a_recipe_that_changed_is_named_by_its_flag(tmp_path):
     write_settings(str(tmp_path), make_settings())
     recipe = dataclasses.replace(RECIPE, bands=("B3",))
@@ -73,7 +90,8 @@ def test_settings_of_another_version_are_refused(tmp_path):
         ({"prefix": "/"}, "--prefix is empty"),
         ({"kernel_px": 3}, "--kernel_px=3.*must be even"),
         ({"kernel_px": -2}, "--kernel_px=-2.*must be even"),
-        ({"max_file_mib": 0}, "--max_file_mib=0 must be at least 1"),
+        ({"max_file_mib": 1025}, "--max_file_mib=1025 must be from 1 to 10"),
+        ({"max_file_mib": 0}, "--max_file_mib=0 must be from 1 to 1024"),
     ],
 )
 def test_flags_that_make_no_sense_are_refused(changes, message):
