@@ -193,9 +193,9 @@ def _format_counters(summary: dict[str, Any], counters: dict[str, int]) -> str:
     return (
         f"{summary['places']:,} planned, {counters.get('done', 0):,} done, "
         f"{counters.get('failed', 0):,} failed; "
-        f"{counters.get('requests', 0):,} requests, {counters.get('retried', 0):,} "
-        f"of them again; {got:,} new answers and "
-        f"{counters.get('answers_kept', 0):,} kept; "
+        f"{counters.get('requests', 0):,} requests, "
+        f"{counters.get('retried', 0):,} of them again; "
+        f"{got:,} new answers and {counters.get('answers_kept', 0):,} kept; "
         f"{counters.get('bytes', 0) / 1e6:,.1f} MB; "
         f"{counters.get('asleep_ms', 0) / 1000:,.1f} s asleep; "
         f"{counters.get('answer_ms', 0) / 1000 / answered:.2f} s for an answer"
