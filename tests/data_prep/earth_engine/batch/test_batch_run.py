@@ -77,8 +77,8 @@ def test_never_more_wait_than_allowed(tmp_path, max_waiting):
         most = []
         start = server.exports.start
 
-        def watch(content, **keywords):
-            answer = start(content, **keywords)
+        def watch(*request):
+            answer = start(*request)
             operations = server.exports.operations.values()
             most.append(sum(not o.get("done") for o in operations))
             return answer
