@@ -27,7 +27,10 @@ def find_stretch(looks: Sequence[Look]) -> tuple[float, float]:
     Args:
       looks: All frames that will be shown.
     """
-    usable = [k for k in looks if k.facts.is_measured]
+    # Tiles of a few pixels are too small to measure, not to look at.
+    usable = [k for k in looks if k.facts.is_measured] or [
+        k for k in looks if seen_mask(k.frame).any()
+    ]
     usable.sort(key=lambda k: k.clear_share or 0.0, reverse=True)
     pixels = [
         _colours(k)[seen_mask(k.frame)].ravel()[::7]

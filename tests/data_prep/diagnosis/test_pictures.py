@@ -36,6 +36,14 @@ def test_clouds_do_not_set_the_stretch(l2a):
     assert 800 < high < 3000
 
 
+def test_a_few_pixels_are_enough_to_look_at(make_frame, make_subject):
+    values = np.linspace(300, 3000, 4 * 5 * 3).reshape(4, 5, 3)
+    looks = _looks(make_subject([make_frame(values, ("B2", "B3", "B4"))]))
+    low, high = find_stretch(looks)
+    assert 250 < low < 600
+    assert 2500 < high < 3100
+
+
 def test_red_is_red(make_frame, make_subject):
     values = np.full((20, 30, 3), 300) + np.arange(30)[:, None]
     values[:5, :, 2] = 3000  # B4
