@@ -214,8 +214,9 @@ def _check_gzip_end(path: str, count: int, frame_bytes: int) -> None:
         tf.io.gfile.GFile(path, "rb") as file,
         gzip.GzipFile(fileobj=file) as stream,
     ):
-        while stream.read(_CHUNK_BYTES):
-            pass
+        unread = True
+        while unread:  # to the end: a stream that is cut raises there
+            unread = bool(stream.read(_CHUNK_BYTES))
 
 
 @contextlib.contextmanager

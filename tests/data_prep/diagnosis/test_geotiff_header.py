@@ -26,22 +26,27 @@ def test_a_file_without_position_says_what_it_lacks(real_data):
     assert "no CRS" in header.lacks
 
 
-def test_alpha_is_told(tmp_path):
-    with rasterio.open(
-        tmp_path / "a.tif",
+def _write_empty(folder, **options):
+    """A GeoTIFF of 3 x 4 px in which nothing was written."""
+    path = str(folder / "a.tif")
+    rasterio.open(
+        path,
         "w",
         driver="GTiff",
         height=3,
         width=4,
-        count=4,
-        dtype="uint8",
         crs="EPSG:32631",
         transform=rasterio.Affine(2, 0, 0, 0, -2, 0),
-        photometric="RGB",
-        alpha="YES",
-    ):
-        pass
-    assert read_header(str(tmp_path / "a.tif")).has_alpha
+        **options,
+    ).close()
+    return path
+
+
+def test_alpha_is_told(tmp_path):
+    path = _write_empty(
+        tmp_path, count=4, dtype="uint8", photometric="RGB", alpha="YES"
+    )
+    assert read_header(path).has_alpha
 
 
 def test_a_text_file_is_no_raster(tmp_path):
@@ -64,17 +69,6 @@ def test_pixels_are_metres_of_ground_also_in_degrees():
 
 
 def test_complex_numbers_are_refused(tmp_path):
-    with rasterio.open(
-        tmp_path / "a.tif",
-        "w",
-        driver="GTiff",
-        height=3,
-        width=4,
-        count=1,
-        dtype="complex64",
-        crs="EPSG:32631",
-        transform=rasterio.Affine(2, 0, 0, 0, -2, 0),
-    ):
-        pass
+    path = _write_empty(tmp_path, count=1, dtype="complex64")
     with pytest.raises(RasterError, match=r"a\.tif holds complex64"):
-        read_header(str(tmp_path / "a.tif"))
+        read_header(path)

@@ -19,24 +19,11 @@ from data_prep.earth_engine.layers import GUARD_BANDS
 from data_prep.earth_engine.layers import Layer
 from data_prep.earth_engine.layers import make_layers
 from data_prep.earth_engine.recipe import Recipe
+from s2distill.data.bands import L2A_FILE_BANDS
 from s2distill.errors import AnswerError
 from s2distill.geo.grid import Grid
 from tests.earth_engine_server import world
 
-ALL_BANDS = [
-    "B1",
-    "B2",
-    "B3",
-    "B4",
-    "B5",
-    "B6",
-    "B7",
-    "B8",
-    "B8A",
-    "B9",
-    "B11",
-    "B12",
-]
 GRID = Grid("EPSG:32616", (10.0, 0.0, 737_280.0, 0.0, -10.0, 3_736_640.0), 7, 5)
 
 
@@ -139,7 +126,7 @@ def test_bands_are_cut_before_the_ground():
 
 
 def test_a_service_that_cannot_compute_so_much_ground_is_not_asked_forever():
-    layer = _make_stack(32, ALL_BANDS[:10])
+    layer = _make_stack(32, L2A_FILE_BANDS[:10])
     grid = GRID.cropped(0, 0, 8, 8)
     refused, answered = [], []
 
@@ -160,7 +147,7 @@ def test_a_service_that_cannot_compute_so_much_ground_is_not_asked_forever():
     _check_once(layer, grid, answered)
 
 
-@pytest.mark.parametrize("bands", [("B2",), ALL_BANDS])
+@pytest.mark.parametrize("bands", [("B2",), L2A_FILE_BANDS])
 def test_what_times_out_in_an_eighth_is_given_up_at_once(bands):
     asked = []
 
@@ -197,7 +184,7 @@ def test_halvings_for_size_do_not_count_where_one_times_out():
 def test_any_number_of_frames_is_planned_within_the_limits():
     grid = GRID.cropped(0, 0, 32, 32)
     for frames in range(1, 100):
-        layer = _make_stack(frames, ALL_BANDS)
+        layer = _make_stack(frames, L2A_FILE_BANDS)
         planned = plan_requests(layer, grid)
         bands = [band for _, group in planned for band in group]
         assert (*bands, *GUARD_BANDS) == layer.bands
@@ -264,7 +251,7 @@ def test_a_plan_ends_where_no_answer_is_small_enough():
 
 
 def test_a_place_that_fits_is_one_request_and_one_pixel_more_is_not():
-    layer = _make_stack(32, ALL_BANDS[1:11])
+    layer = _make_stack(32, L2A_FILE_BANDS[1:11])
     # 10 bands of 2 bytes and 12 bytes of facts in 32 frames, 4 of the guard.
     side = 221
     assert 221**2 * 1_028 <= LIMIT_BYTES < 222**2 * 1_028

@@ -28,7 +28,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.server.ended.set()
 
     def log_message(self, *_):
-        pass
+        """Requests of a test are no news for the terminal."""
 
     def do_GET(self):
         self._act(self.path.strip("/"), b"")
