@@ -35,14 +35,12 @@ class RecordFileReport:
     Attributes:
       shard: The file.
       index: Its number within the split.
-      keys: Places that became records.
       dropped: Number of places by reason.
       dead: One dictionary for each place that is in no file.
     """
 
     shard: Shard
     index: int
-    keys: tuple[str, ...]
     dropped: dict[str, int]
     dead: tuple[dict[str, Any], ...]
 
@@ -76,7 +74,7 @@ def write_record_file(
     import tensorflow as tf
 
     dead: list[dict[str, Any]] = []
-    keys: list[str] = []
+    records = 0
     path = os.path.join(directory, number.name)
     temporary = path if is_remote(path) else f"{path}.{uuid.uuid4().hex}"
     tf.io.gfile.makedirs(directory)
@@ -87,7 +85,7 @@ def write_record_file(
                     dead.append(_describe(place, record))
                     continue
                 writer.write(record)
-                keys.append(place.key)
+                records += 1
         if temporary != path:
             os.replace(temporary, path)
     finally:
@@ -96,13 +94,11 @@ def write_record_file(
     shard = Shard(
         file=number.name,
         split=number.split,
-        records=len(keys),
+        records=records,
         bytes=tf.io.gfile.stat(path).length,
     )
     dropped = collections.Counter(entry["reason"] for entry in dead)
-    return RecordFileReport(
-        shard, number.index, tuple(keys), dict(dropped), tuple(dead)
-    )
+    return RecordFileReport(shard, number.index, dict(dropped), tuple(dead))
 
 
 def _make_records(

@@ -2,13 +2,14 @@
 
 import contextlib
 import fcntl
+import fnmatch
 import os
 import pathlib
 from collections.abc import Iterator
 
 from data_prep.earth_engine.file_text import is_remote
+from data_prep.earth_engine.output_folder import output_folder
 from data_prep.earth_engine.records.record_config import RecordsConfig
-from s2distill.atomic_write import atomic_directory
 from s2distill.atomic_write import check_absent
 from s2distill.data.manifest import MANIFEST_FILE
 from s2distill.data.manifest import STATISTICS_FILE
@@ -17,6 +18,17 @@ from s2distill.errors import ConfigError
 from s2distill.errors import OutputError
 
 _LOCK_FILE = "lock"
+# Names of what a record folder holds; without the manifest it is none.
+_OWN = "|".join(
+    fnmatch.translate(pattern)
+    for pattern in (
+        MANIFEST_FILE,
+        STATISTICS_FILE,
+        "dataset_info.json",
+        "features.json",
+        shard_pattern(),
+    )
+)
 
 
 def check_output(config: RecordsConfig) -> None:
@@ -91,14 +103,11 @@ def record_folder(config: RecordsConfig) -> Iterator[str]:
     `--overwrite` allows to replace. In a bucket files are written in place;
     what else lies there is left alone.
     """
-    if not is_remote(config.output):
-        with atomic_directory(
-            config.output, overwrite=config.overwrite
-        ) as folder:
-            yield str(folder)
-        return
-    _clear_bucket(config.output)
-    yield config.output
+    # `check_output` has asked already whether a bucket may be written to; what
+    # a killed run left there has no manifest, and is ours.
+    overwrite = config.overwrite or is_remote(config.output)
+    with output_folder(config.output, _OWN, overwrite=overwrite) as folder:
+        yield folder
 
 
 def _check_apart(output: str, work: str) -> None:
@@ -112,14 +121,3 @@ def _check_apart(output: str, work: str) -> None:
             "the work folder is removed in part when the records are there, "
             "so give it a place of its own"
         )
-
-
-def _clear_bucket(folder: str) -> None:
-    """Files of a run with other numbers of files must not stay among ours."""
-    import tensorflow as tf
-
-    # The manifest goes first: without it no reader takes the folder for
-    # whole.
-    for pattern in (MANIFEST_FILE, STATISTICS_FILE, shard_pattern()):
-        for path in tf.io.gfile.glob(os.path.join(folder, pattern)):
-            tf.io.gfile.remove(path)

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.earth_engine.output_folder import op_errors
+from data_prep.earth_engine.output_folder import output_folder
 from data_prep.earth_engine.tfrecord.example_codec import encode_example
 from data_prep.earth_engine.tfrecord.mixer import Mixer
 from data_prep.earth_engine.tfrecord.mixer import write_mixer
-from data_prep.earth_engine.tfrecord.output_folder import op_errors
-from data_prep.earth_engine.tfrecord.output_folder import output_folder
 from s2distill.errors import ConfigError
 from s2distill.errors import RecordError
 

@@ -38,6 +38,15 @@ def places():
     return [place_at("EPSG:32616", 9_000 + n, 46_000, 5) for n in range(4)]
 
 
+def _read_keys(folder):
+    """Keys of the records of the file, in its order."""
+    features = make_features(make_spec(RECIPE, 5))
+    return [
+        features.deserialize_example(record)["key"].numpy().decode()
+        for record in tf.data.TFRecordDataset(str(folder / NUMBER.name))
+    ]
+
+
 def _pairs(places):
     return [(place, Outcome(place.key)) for place in places]
 
@@ -60,13 +69,8 @@ def test_records_are_read_back_in_the_order_of_their_keys(tmp_path, places):
     report = write_record_file(
         NUMBER, _pairs(places[::-1]), RECIPE, store, str(tmp_path)
     )
-    features = make_features(make_spec(RECIPE, 5))
-    found = [
-        features.deserialize_example(record)["key"].numpy().decode()
-        for record in tf.data.TFRecordDataset(str(tmp_path / NUMBER.name))
-    ]
+    found = _read_keys(tmp_path)
     assert found == sorted(place.key for place in places)
-    assert list(report.keys) == found
     assert report.shard.records == 4
     assert report.shard.bytes == (tmp_path / NUMBER.name).stat().st_size
 
@@ -80,7 +84,7 @@ def test_each_place_without_a_record_is_named_with_its_reason(tmp_path, places):
     report = write_record_file(
         NUMBER, [*pairs, (places[3], refused)], RECIPE, store, str(tmp_path)
     )
-    assert report.keys == (places[0].key,)
+    assert _read_keys(tmp_path) == [places[0].key]
     assert report.dropped == {
         "no valid frame": 1,
         "the answer does not fit": 1,  # its file is not there

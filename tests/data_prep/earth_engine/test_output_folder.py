@@ -3,8 +3,8 @@
 import pytest
 import tensorflow as tf
 
-from data_prep.earth_engine.tfrecord.output_folder import op_errors
-from data_prep.earth_engine.tfrecord.output_folder import output_folder
+from data_prep.earth_engine.output_folder import op_errors
+from data_prep.earth_engine.output_folder import output_folder
 from s2distill.errors import OutputError
 
 OWN = r"e-\d+"
