@@ -45,7 +45,12 @@ def build_network(
         )
     config = presets[name][preset]
     if name == "teacher":
-        return build_teacher(config)
-    if name == "student":
-        return build_student(bands, label_factor, config)
-    return build_bicubic_unet(bands, label_factor, config)
+        network = build_teacher(config)
+    elif name == "student":
+        network = build_student(bands, label_factor, config)
+    else:
+        network = build_bicubic_unet(bands, label_factor, config)
+    # Its layers keep the policy; the model itself would cast what it is fed,
+    # and shifts of frames are not found in 8 bits.
+    network.dtype_policy = keras.DTypePolicy("float32")
+    return network

@@ -53,7 +53,7 @@ def build_teacher(config: TeacherConfig) -> keras.Model:
     )(x)
     x = unet(x, config.channels, blocks=config.blocks)
     answers = {
-        name: CropLike(name=f"{name}_crop")(answer, image)
+        name: CropLike(name=f"{name}_crop", dtype="float32")(answer, image)
         for name, answer in heads(x, config.stem_factor).items()
     }
     return keras.Model({"image": image}, answers, name="teacher")

@@ -41,7 +41,8 @@ class Trainer(keras.Model):
         teacher_answers: Sequence[str] = _ANSWERS,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # What it is fed and answers is float32, whatever the network's policy.
+        super().__init__(**{"dtype": "float32"} | kwargs)
         self.network = network
         self.objective = objective
         self.teacher = teacher
