@@ -1,4 +1,4 @@
-"""Bicubic interpolation to a finer grid, of images of any size.
+"""Bicubic or linear interpolation to a finer grid, of images of any size.
 
 `keras.ops.image.resize` (so also `UpSampling2D`) compares the new size with
 0 in Python, which fails where TensorFlow traces a graph for any size: a
@@ -6,6 +6,7 @@ SavedModel could not be made of a network with it (Keras 3.15).
 """
 
 from typing import Any
+from typing import Literal
 
 import keras
 from keras import ops
@@ -13,6 +14,8 @@ from keras import ops
 _REACH_PX = 2  # pixels on either side that a fine pixel is made of
 # Keys 1981, "Cubic convolution interpolation", eq. (15): exact to 2nd order.
 _KEYS_A = -0.5
+
+Kernel = Literal["cubic", "linear"]
 
 
 @keras.saving.register_keras_serializable(package="s2distill")
@@ -24,12 +27,16 @@ class Enlargement(keras.layers.Layer):
 
     Attributes:
       factor: Fine pixels per pixel and axis.
+      kernel: "cubic" keeps what is sharp; "linear" keeps what is positive.
     """
 
-    def __init__(self, factor: int, **kwargs: Any) -> None:
+    def __init__(
+        self, factor: int, kernel: Kernel = "cubic", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.factor = factor
-        self._weights_by_phase = phase_weights(factor)
+        self.kernel = kernel
+        self._weights_by_phase = phase_weights(factor, kernel)
 
     def call(self, x: Any) -> Any:
         _, height, width, channels = ops.shape(x)
@@ -74,26 +81,36 @@ class Enlargement(keras.layers.Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}
+        return {
+            **super().get_config(),
+            "factor": self.factor,
+            "kernel": self.kernel,
+        }
 
 
-def phase_weights(factor: int) -> list[list[float]]:
+def phase_weights(factor: int, kernel: Kernel = "cubic") -> list[list[float]]:
     """Weights of the pixels around, for each fine pixel inside a pixel.
 
     Args:
       factor: Fine pixels per pixel.
+      kernel: Of the interpolation.
 
     Returns:
       `factor` lists over the offsets -2 to 2; each sums to 1.
     """
+    weight = _keys if kernel == "cubic" else _tent
     offsets = range(-_REACH_PX, _REACH_PX + 1)
     return [
         [
-            _keys(abs((phase + 0.5) / factor - 0.5 - offset))
+            weight(abs((phase + 0.5) / factor - 0.5 - offset))
             for offset in offsets
         ]
         for phase in range(factor)
     ]
+
+
+def _tent(distance_px: float) -> float:
+    return max(0.0, 1.0 - distance_px)
 
 
 def _keys(distance_px: float) -> float:

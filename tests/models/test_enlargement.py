@@ -11,9 +11,19 @@ def _random(*shape):
     return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
-def test_it_holds_the_layer_contract(check_layer):
-    out, _ = check_layer(Enlargement, {"factor": 3}, _random(2, 5, 7, 3))
+@pytest.mark.parametrize("kernel", ["cubic", "linear"])
+def test_it_holds_the_layer_contract(kernel, check_layer):
+    config = {"factor": 3, "kernel": kernel}
+    out, _ = check_layer(Enlargement, config, _random(2, 5, 7, 3))
     assert out.shape == (2, 15, 21, 3)
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_linear_is_that_of_tensorflow_up_to_the_edge(factor):
+    x = _random(2, 5, 4, 3)
+    want = tf.image.resize(x, (5 * factor, 4 * factor), "bilinear")
+    got = ops.convert_to_numpy(Enlargement(factor, "linear")(x))
+    np.testing.assert_allclose(got, want, atol=1e-5)
 
 
 # TensorFlow reads its cubic from a table of 1024 steps: thirds are not in it.
@@ -43,9 +53,10 @@ def test_a_constant_stays_constant_up_to_the_edge():
     np.testing.assert_allclose(got, np.full((1, 4, 12, 1), 2.5), rtol=1e-6)
 
 
-def test_weights_of_every_phase_sum_to_one():
+@pytest.mark.parametrize("kernel", ["cubic", "linear"])
+def test_weights_of_every_phase_sum_to_one(kernel):
     for factor in range(1, 7):
-        weights = phase_weights(factor)
+        weights = phase_weights(factor, kernel)
         assert len(weights) == factor
         np.testing.assert_allclose(np.sum(weights, axis=1), 1, rtol=1e-12)
 
