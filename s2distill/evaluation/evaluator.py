@@ -31,6 +31,13 @@ _WEIGHTS = {
     "centroid_density": "building_weight",
     "height_m": "height_weight",
 }
+# Answers that need not be there -> the target whose truth and weight they
+# are scored with.
+_OPTIONAL = {
+    "building_uncalibrated": "building",
+    "road_uncalibrated": "road",
+    "height_scale_m": "height_m",
+}
 
 
 def evaluate(
@@ -52,6 +59,9 @@ def evaluate(
       predict_fn: From inputs to a dictionary of [B, h, w, 1]: "building" and
         "road", probabilities; "centroid_density", buildings per pixel;
         "height_m". Only those that the dataset has targets for are used.
+        May also hold "height_scale_m", Laplace scale of the height's error;
+        "building_uncalibrated" and "road_uncalibrated", presence before it
+        was calibrated.
       dataset: Batches (inputs, targets) of the pipeline; targets may also
         hold "key" and "stratum", [B] text.
       label_gsd_m: Side of a label pixel.
@@ -106,6 +116,11 @@ def _make_tile(
             planes = answers[kind], targets[kind], targets[f"{kind}_weight"]
             sums[kind] = segmentation.sum_confusion(*planes)
             sums[f"{kind}_histogram"] = calibration.sum_histogram(*planes)
+            before = f"{kind}_uncalibrated"
+            if before in answers:
+                sums[f"{before}_histogram"] = calibration.sum_histogram(
+                    answers[before], *planes[1:]
+                )
     if "building" in targets:
         sums["objects"] = objects.sum_objects(
             answers["building"],
@@ -122,9 +137,12 @@ def _make_tile(
         )
         sums["count"] = counting.sum_counts(cells)
     if "height_m" in targets:
-        sums["height"] = height.sum_height_errors(
-            answers["height_m"], targets["height_m"], targets["height_weight"]
-        )
+        truth = targets["height_m"], targets["height_weight"]
+        sums["height"] = height.sum_height_errors(answers["height_m"], *truth)
+        if "height_scale_m" in answers:
+            planes = answers["height_m"], answers["height_scale_m"], *truth
+            sums["height_coverage"] = height.sum_height_coverage(*planes)
+            sums["height_ratios"] = height.sum_height_ratios(*planes)
     return Tile(
         key=_to_text(targets.get("key", str(position))),
         sums=sums,
@@ -154,26 +172,34 @@ def _split_batch(
 def _check_answers(
     answers: dict[str, np.ndarray], targets: dict[str, np.ndarray]
 ) -> None:
-    for target, weight in _WEIGHTS.items():
-        if target not in targets:
-            continue
-        if target not in answers:
+    for target in _WEIGHTS:
+        if target in targets and target not in answers:
             raise ModelError(
                 f"no answer {target!r} among {', '.join(sorted(answers))}"
             )
-        expected, found = targets[target].shape, answers[target].shape
-        if expected != found:
-            raise ModelError(
-                f"answer {target!r} has shape {found}, its truth {expected}: "
-                "was the model made for another label factor?"
-            )
-        known = targets[weight] > 0
-        broken = int(np.sum(~np.isfinite(answers[target][known])))
-        if broken:
-            raise ModelError(
-                f"answer {target!r} is not finite in {broken} known pixels: "
-                "the model cannot be scored; train it again"
-            )
+    for name, target in {**{t: t for t in _WEIGHTS}, **_OPTIONAL}.items():
+        if name in answers and target in targets:
+            known = targets[_WEIGHTS[target]] > 0
+            _check_answer(name, answers[name], known)
+
+
+def _check_answer(name: str, answer: np.ndarray, known: np.ndarray) -> None:
+    if answer.shape != known.shape:
+        raise ModelError(
+            f"answer {name!r} has shape {answer.shape}, its truth "
+            f"{known.shape}: was the model made for another label factor?"
+        )
+    broken = int(np.sum(~np.isfinite(answer[known])))
+    if broken:
+        raise ModelError(
+            f"answer {name!r} is not finite in {broken} known pixels: "
+            "the model cannot be scored; train it again"
+        )
+    if name == "height_scale_m" and np.any(answer[known] <= 0):
+        raise ModelError(
+            f"answer {name!r} is {answer[known].min()} somewhere: a scale is "
+            "above 0; train the model again"
+        )
 
 
 def _to_text(value: Any) -> str:

@@ -51,6 +51,8 @@ def draw_reliability(
 ) -> None:
     """Presence of buildings against how often it came true, all models.
 
+    A model that was calibrated is also drawn as it was before, dotted.
+
     Args:
       path: PNG to write.
       scores: Name of a model -> its scores; the order gives the colours.
@@ -82,6 +84,8 @@ def draw_reliability(
                     markersize=5,
                     label=f"{model_title(name)}, ECE {error:.3f}",
                 )
+            if one.values["building_ece_uncalibrated"] is not None:
+                _draw_uncalibrated(axes, one, colours[name])
         _square(axes)
         axes.set_title("Is presence what it says?")
         axes.set_xlabel("predicted presence, mean of bin")
@@ -128,6 +132,19 @@ def draw_counts(
         )
         figure.supylabel("predicted buildings", fontsize=10)
         save_figure(figure, path)
+
+
+def _draw_uncalibrated(axes: Axes, scores: Scores, colour: str) -> None:
+    histogram = scores.total("building_uncalibrated_histogram")
+    error = scores.values["building_ece_uncalibrated"]
+    axes.plot(
+        *reliability_curve(histogram),
+        "o:",
+        color=colour,
+        markersize=3,
+        alpha=0.6,
+        label=f"  before calibration, {error:.3f}",
+    )
 
 
 def _has_truth(scores: Scores, kind: str) -> bool:

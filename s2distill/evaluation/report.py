@@ -24,7 +24,11 @@ _ROWS = (
     ("  5 to 10 m", "height_mae_5_10_m", 2),
     ("  10 to 20 m", "height_mae_10_20_m", 2),
     ("  over 20 m", "height_mae_over_20_m", 2),
+    ("height in 50 %", "height_coverage_50", 2),
+    ("height in 80 %", "height_coverage_80", 2),
+    ("height in 90 %", "height_coverage_90", 2),
     ("presence ECE", "building_ece", 3),
+    ("  uncalibrated", "building_ece_uncalibrated", 3),
     ("average precision", "building_average_precision", 3),
     ("invented per km2", "invented_per_km2", 0),
     ("missed per km2", "missed_per_km2", 0),
@@ -124,7 +128,28 @@ def format_table(report: Mapping[str, dict[str, Any]]) -> str:
         f"{counted} tiles; below each score its 95 % interval "
         "(bootstrap over tiles)"
     )
+    lines += _explain(report)
     return "\n".join(lines) + "\n"
+
+
+def _explain(report: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Lines on what the rows do not say of themselves."""
+
+    def having(key: str) -> str:
+        return ", ".join(n for n, one in report.items() if one.get(key))
+
+    lines = []
+    if having("height_coverage_80"):
+        lines.append(
+            "height in 80 %: share of true heights within the central 80 % "
+            "interval"
+        )
+    if calibrated := having("building_ece_uncalibrated"):
+        lines.append(
+            f"calibrated on the validation split: {calibrated}; the others "
+            "as trained"
+        )
+    return lines
 
 
 def _keys(scores: Scores) -> list[str]:

@@ -6,6 +6,7 @@ second look at a pixel.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
@@ -33,11 +34,21 @@ SCORES: dict[str, tuple[str, ScoreFunction]] = {
     "count_mae": ("count", counting.count_mae),
     "height_mae_m": ("height", height.height_mae_m),
     "height_bias_m": ("height", height.height_bias_m),
-    "building_ece": (
-        "building_histogram",
-        calibration.expected_calibration_error,
-    ),
-    "road_ece": ("road_histogram", calibration.expected_calibration_error),
+    **{
+        f"height_coverage_{100 * level:.0f}": (
+            "height_coverage",
+            functools.partial(height.height_coverage, level=level),
+        )
+        for level in height.LEVELS
+    },
+    **{
+        f"{kind}_ece{which}": (
+            f"{kind}{which}_histogram",
+            calibration.expected_calibration_error,
+        )
+        for kind in ("building", "road")
+        for which in ("", "_uncalibrated")
+    },
     "building_average_precision": (
         "building_histogram",
         precision_recall.average_precision,
@@ -52,6 +63,11 @@ SCORES: dict[str, tuple[str, ScoreFunction]] = {
 # Likewise, for functions that give one score for each class.
 CLASS_SCORES: dict[str, tuple[str, ScoreFunction, tuple[str, ...]]] = {
     "height_mae": ("height", height.height_mae_by_band_m, height.BAND_NAMES),
+    "height_coverage_80": (
+        "height_coverage",
+        height.height_coverage_80_by_band,
+        height.BAND_NAMES,
+    ),
     "invented_per_km2": (
         "objects",
         objects.invented_per_km2_by_size,

@@ -139,3 +139,55 @@ def test_an_answer_that_is_not_finite_is_refused(scored):
 
     with pytest.raises(ModelError, match="'building' is not finite in 1 "):
         scored(spoil)
+
+
+def _add_optional(targets, answers):
+    rng = np.random.default_rng(5)
+    answers["height_scale_m"] = rng.uniform(1, 9, answers["height_m"].shape)
+    answers["building_uncalibrated"] = answers["building"] ** 2
+
+
+def test_answers_that_need_not_be_there_leave_the_other_scores(scored):
+    without, given = scored().values, scored(_add_optional).values
+    for name, value in without.items():
+        if value is not None:
+            assert given[name] == value
+    optional = ("height_coverage_80", "building_ece_uncalibrated")
+    for name in optional:
+        assert without[name] is None
+        assert 0 < given[name] < 1
+    assert given["road_ece_uncalibrated"] is None
+
+
+def test_coverage_and_uncalibrated_error_are_of_the_known_pixels(scored, tiles):
+    targets, answers = tiles(7, 0)
+    _add_optional(targets, answers)
+    built = targets["height_weight"] > 0
+    error = np.abs(answers["height_m"] - targets["height_m"])[built]
+    reach = -np.log(0.1) * answers["height_scale_m"][built]
+    values = scored(_add_optional).values
+    assert values["height_coverage_90"] == pytest.approx(
+        np.mean(error <= reach)
+    )
+
+    def square(targets, answers):
+        answers["building"] = answers["building"] ** 2
+
+    assert (
+        values["building_ece_uncalibrated"]
+        == (scored(square).values["building_ece"])
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(np.nan, "'height_scale_m' is not finite"), (0.0, "is 0.0 .* above 0")],
+)
+def test_a_scale_that_is_no_scale_is_refused(scored, value, message):
+    def spoil(targets, answers):
+        _add_optional(targets, answers)
+        targets["height_weight"][1, 2, 3] = 1
+        answers["height_scale_m"][1, 2, 3] = value
+
+    with pytest.raises(ModelError, match=message):
+        scored(spoil)

@@ -61,3 +61,19 @@ def test_scores_that_are_undefined_leave_a_picture_that_opens(
 ):
     draw(tmp_path / "a.png", without_truth)
     assert matplotlib.image.imread(tmp_path / "a.png").size > 0
+
+
+def test_reliability_shows_a_calibrated_model_as_it_was_before(
+    tiles, make_batches, tmp_path
+):
+    targets, answers = tiles(4, 6)
+    before = answers | {"building_uncalibrated": 0.5 * answers["building"]}
+    shown = []
+    for name, one in (("plain", answers), ("calibrated", before)):
+        path = tmp_path / f"{name}.png"
+        draw_reliability(
+            path, {"student": evaluate(dict, make_batches(targets, one, 4))}
+        )
+        shown.append(matplotlib.image.imread(path))
+    assert shown[0].shape == shown[1].shape
+    assert np.any(shown[0] != shown[1], axis=-1).sum() > 300

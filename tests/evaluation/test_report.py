@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from s2distill.evaluation.evaluator import evaluate
@@ -84,3 +85,25 @@ def test_table_is_aligned_and_shows_scores_with_intervals(models):
     road = next(line for line in lines if "road mIoU" in line)
     assert road.split()[2] == "-"
     assert lines[-1].startswith("8 tiles")
+
+
+def test_table_tells_which_models_were_calibrated(tiles, make_batches):
+    targets, answers = tiles(4, 2)
+    calibrated = answers | {
+        "building_uncalibrated": answers["building"] ** 2,
+        "height_scale_m": np.full_like(answers["height_m"], 3.0),
+    }
+    models = {
+        name: evaluate(dict, make_batches(targets, one, 4), count_tile_px=8)
+        for name, one in (("plain", answers), ("student", calibrated))
+    }
+    table = format_table(make_report(models))
+    rows = {line.split("  ")[0]: line.split() for line in table.splitlines()}
+    assert rows["height in 80 %"][4] == "-"
+    assert 0 < float(rows["height in 80 %"][5]) < 1
+    (uncalibrated,) = [r for r in table.splitlines() if "  uncalibrated" in r]
+    assert uncalibrated.split()[1] == "-"
+    assert "calibrated on the validation split: student; the other" in table
+    plain = format_table(make_report({"plain": models["plain"]}))
+    assert "calibrated" not in plain
+    assert "height in" not in plain
