@@ -101,8 +101,6 @@ def _add_labels(example, spec, label, rng):
 
 
 def _make_teacher(spec, label, rng):
-    from s2distill.data.schema import TEACHER_FEATURES
-
     def plane(high):
         return rng.uniform(0, high, (label, label)).astype(np.float16)
 
@@ -112,11 +110,10 @@ def _make_teacher(spec, label, rng):
         "centroid_density": plane(0.02),
         "height_m": plane(40),
     }
+    if spec.teacher_scales:
+        planes["height_scale_m"] = plane(5)
     group = {"valid": (rng.random((label, label)) < 0.95).astype(np.uint8)}
-    for answer in spec.teacher_answers:
-        for name in TEACHER_FEATURES[answer]:
-            group[name] = planes[name]
-    return group
+    return group | {name: planes[name] for name in spec.teacher_features}
 
 
 @pytest.fixture

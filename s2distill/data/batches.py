@@ -10,7 +10,10 @@ from s2distill.data.augment import jitter_image
 from s2distill.data.normalize import BandStatistics
 from s2distill.data.normalize import normalize_image
 from s2distill.data.normalize import normalize_s2
+from s2distill.data.schema import HEIGHT_SCALE_FEATURE
 from s2distill.data.schema import TEACHER_FEATURES
+from s2distill.data.view import make_view
+from s2distill.data.view import turn_view
 
 Arrays = dict[str, tf.Tensor]
 
@@ -29,15 +32,17 @@ def make_inputs(
 
     Args:
       batch: s2_dn [B, T, H, W, C], s2_valid [B, T, H, W]; where there is an
-        image, rgb [B, h, w, 3], and where it is to be jittered, `jitter`
-        [B, 2]: factor of contrast and shift of brightness.
+        image, rgb [B, h, w, 3] and view_deg [B, 2], its angle and azimuth;
+        where it is to be jittered, `jitter` [B, 2]: factor of contrast and
+        shift of brightness; where it was turned, `symmetry` [B]: its number.
       statistics: Of the C bands.
       quantification_dn: DN per unit reflectance.
       offset_dn: Added to DN before division.
 
     Returns:
-      float32: s2 [B, T, H, W, C], normalised; frame_valid [B, T, H, W]; image
-      [B, h, w, 3] in [-1, 1], if there is one.
+      float32: s2 [B, T, H, W, C], normalised; frame_valid [B, T, H, W]; if
+      there is an image: image [B, h, w, 3] in [-1, 1], and view [B, 3], which
+      tells how roofs lean in it, see `view.make_view`.
     """
     s2, frame_valid = normalize_s2(
         batch["s2_dn"],
@@ -52,6 +57,10 @@ def make_inputs(
         if "jitter" in batch:
             image = jitter_image(image, batch["jitter"])
         inputs["image"] = image
+        view = make_view(*tf.unstack(batch["view_deg"], axis=-1))
+        if "symmetry" in batch:
+            view = turn_view(view, batch["symmetry"])
+        inputs["view"] = view
     return inputs
 
 
@@ -67,7 +76,8 @@ def make_targets(batch: Arrays) -> Arrays:
       image_grey (0..1), each with its weight, 1 = known (centroid_density
       shares building_weight); teacher_building_probs, teacher_road_probs,
       teacher_centroid_density and teacher_height_m with
-      teacher_building_weight, teacher_road_weight and teacher_height_weight.
+      teacher_building_weight, teacher_road_weight and teacher_height_weight;
+      teacher_height_scale_m, 0 where no teacher told it.
       What is not known is 0, and finite, at weight 0. Height is known on
       labelled buildings of finite height, a teacher's where it is finite.
     """
@@ -101,6 +111,10 @@ def make_targets(batch: Arrays) -> Arrays:
         for name in planes:
             _put(targets, name, batch[name], known)
         _put_weight(targets, f"teacher_{answer}_weight", known)
+        scale = f"teacher_{HEIGHT_SCALE_FEATURE}"
+        if answer == "height" and scale in batch:
+            known &= tf.math.is_finite(batch[scale])
+            _put(targets, scale, batch[scale], known)
     return targets
 
 

@@ -94,7 +94,7 @@ def read_manifest(directory: str | os.PathLike[str]) -> Manifest:
     if version not in READABLE_VERSIONS:
         raise RecordError(
             f"{path} has schema version {version}, this program reads "
-            f"{' and '.join(READABLE_VERSIONS)}; write the records again with "
+            f"{', '.join(READABLE_VERSIONS)}; write the records again with "
             "this version"
         )
     manifest = Manifest(

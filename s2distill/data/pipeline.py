@@ -11,6 +11,7 @@ threads. Evaluation meets each record once, whole.
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -37,6 +38,8 @@ from s2distill.errors import RecordError
 
 Arrays = dict[str, tf.Tensor]
 
+_VIEW_FOLD = 1
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PipelineConfig:
@@ -49,6 +52,8 @@ class PipelineConfig:
       seed: Another seed draws other orders, crops, frames and symmetries.
       augment: Symmetries and image jitter in training.
       frame_drop: Chance in [0, 1) that a training frame is left out.
+      view_drop: Chance in [0, 1) that the view of a training image is made
+        unknown, so that a teacher answers images of unknown view too.
       image_contrast: Largest change of the image's contrast, in [0, 1).
       image_brightness: Largest shift of the image, of its range -1..1.
       crops_per_record: Training crops cut from a record each time it is
@@ -65,6 +70,7 @@ class PipelineConfig:
     seed: int = 0
     augment: bool = True
     frame_drop: float = 0.0
+    view_drop: float = 0.15
     image_contrast: float = 0.2
     image_brightness: float = 0.1
     crops_per_record: int = 1
@@ -84,7 +90,7 @@ class PipelineConfig:
                 raise ConfigError(
                     f"{name}={getattr(self, name)} must be at least 1"
                 )
-        for name in ("frame_drop", "image_contrast"):
+        for name in ("frame_drop", "view_drop", "image_contrast"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(
                     f"{name}={getattr(self, name)} must lie in [0, 1)"
@@ -172,7 +178,7 @@ def make_eval_dataset(
     """Batches of one split: each record once, in order, whole.
 
     Of longer stacks the clearest frames are taken. The last batch may be
-    smaller. `crop_px`, `augment` and `frame_drop` of `config` have no part.
+    smaller. What `config` says of crops, augmentation and drops has no part.
 
     Args:
       directories: Record folders.
@@ -268,10 +274,19 @@ def _make_train_examples(
             parser.cut_windows(serialized, folder, lots)
         )
     ]
-    return {
+    stacked = {
         name: tf.stack([example[name] for example in examples])
         for name in examples[0]
     }
+    if "view_deg" in stacked:
+        # A fold beside the splits above: what they draw stays as it was.
+        lots = tf.random.stateless_uniform(
+            [crops, 1], tf.random.fold_in(seed, _VIEW_FOLD)
+        )
+        stacked["view_deg"] = tf.where(
+            lots < config.view_drop, math.nan, stacked["view_deg"]
+        )
+    return stacked
 
 
 def _vary(
@@ -293,7 +308,11 @@ def _vary(
     example = apply_symmetry(example, parser.row_axes, number)
     reach = tf.constant([config.image_contrast, config.image_brightness])
     jitter = tf.random.stateless_uniform([2], seeds[2], -1.0, 1.0) * reach
-    return {**example, "jitter": jitter + tf.constant([1.0, 0.0])}
+    return {
+        **example,
+        "jitter": jitter + tf.constant([1.0, 0.0]),
+        "symmetry": number,
+    }
 
 
 def _take_frames(

@@ -8,6 +8,7 @@ decoded, and they are cropped before anything else touches them.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,7 @@ import tensorflow_datasets as tfds
 
 from s2distill.data.folders import select_features
 from s2distill.data.schema import ANSWERS
+from s2distill.data.schema import HEIGHT_SCALE_FEATURE
 from s2distill.data.schema import TEACHER_FEATURES
 from s2distill.data.schema import RecordSpec
 from s2distill.data.schema import learnable
@@ -40,6 +42,7 @@ class _Plane:
 
 
 _HALF = np.float16
+_SCALE_PART = "teacher_height_scale"
 _PLANES = {
     "rgb": _Plane("image/rgb", "image", channels=3),
     "image_valid": _Plane("image/valid", "image"),
@@ -53,7 +56,11 @@ _PLANES = {
     for answer, names in TEACHER_FEATURES.items()
     for name in names
 }
+_PLANES[f"teacher_{HEIGHT_SCALE_FEATURE}"] = _Plane(
+    f"teacher/{HEIGHT_SCALE_FEATURE}", _SCALE_PART, _HALF
+)
 _LABEL_VALID = "label_valid"
+_VIEW_FEATURES = ("image/view_angle_deg", "image/view_azimuth_deg")
 
 
 class RecordParser:
@@ -105,7 +112,8 @@ class RecordParser:
           targets, and image_valid, teacher_valid, all of the type on disk. If
           any has labels: label_valid [h, w], and has_building, has_road and
           has_height, scalar bool; if any has a teacher's answers,
-          has_teacher_building and its like.
+          has_teacher_building and its like; if any has an image, view_deg [2]
+          float32, angle and azimuth, NaN where they are not known.
         """
         return self.cut_windows(serialized, folder, lots[tf.newaxis])[0]
 
@@ -172,17 +180,31 @@ class RecordParser:
             )
         for part in self._flagged:
             parsed[f"has_{part}"] = tf.constant(part in _parts(spec))
+        if "rgb" in self._planes:
+            parsed["view_deg"] = _read_view(record, spec)
         return parsed
 
 
 def _parts(spec: RecordSpec) -> set[str]:
     """What of use a folder holds, such as image, building, teacher_road."""
     answers = learnable(spec.teacher_answers)
+    scale = {_SCALE_PART} if spec.teacher_scales and "height" in answers else ()
     return (
         {"image", "teacher"}.intersection(spec.fields)
         | set(learnable(spec.fields))
         | {f"teacher_{answer}" for answer in answers}
-    )
+    ).union(scale)
+
+
+def _has_view(spec: RecordSpec) -> bool:
+    return {"image", "view"} <= set(spec.fields)
+
+
+def _read_view(record: dict[str, Any], spec: RecordSpec) -> tf.Tensor:
+    if not _has_view(spec):
+        return tf.fill([2], math.nan)
+    names = [feature.split("/") for feature in _VIEW_FEATURES]
+    return tf.stack([record[group][name] for group, name in names])
 
 
 def _reduced_features(spec: RecordSpec) -> tfds.features.FeaturesDict:
@@ -190,6 +212,8 @@ def _reduced_features(spec: RecordSpec) -> tfds.features.FeaturesDict:
     if spec.has_labels:
         names.append("label/valid")
     names += [plane.feature for plane in _PLANES.values() if plane.is_in(spec)]
+    if _has_view(spec):
+        names += _VIEW_FEATURES
     return select_features(make_features(spec), names)
 
 

@@ -32,10 +32,12 @@ h, w = tile_px * label_factor; C bands.
     teacher/centroid_density [h, w] float16             answer `building`
     teacher/road_probs       [h, w] float16             answer `road`
     teacher/height_m         [h, w] float16, NaN = unknown       `height`
+    teacher/height_scale_m   [h, w] float16, 0 = unknown  `height`, with scales
 
 The field `teacher` holds the answers that the specification names: those of a
-network, or weak labels, which are maps that others made. Angles of the
-view are NaN where nobody knows them.
+network, or weak labels, which are maps that others made. The scale is that of a
+Laplace distribution about the height, which not every teacher tells. Angles of
+the view are NaN where nobody knows them.
 
 Tensors use TFDS encoding "bytes": reading is 5 times faster than with the
 default lists of integers, at three quarters of the size.
@@ -56,9 +58,10 @@ from s2distill.errors import RecordError
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
-SCHEMA_VERSION = "1.1.0"
-# 1.0.0 knew no `teacher_answers`: a teacher wrote all of them.
-READABLE_VERSIONS = ("1.0.0", SCHEMA_VERSION)
+SCHEMA_VERSION = "1.2.0"
+# 1.0.0 knew no `teacher_answers`: a teacher wrote all of them. 1.1.0 knew no
+# `teacher_scales`: no teacher told any.
+READABLE_VERSIONS = ("1.0.0", "1.1.0", SCHEMA_VERSION)
 DATASET_NAME = "s2distill"
 SPLITS = ("train", "validation", "test")
 OPTIONAL_FIELDS = ("image", "view", "building", "road", "height", "teacher")
@@ -69,6 +72,7 @@ TEACHER_FEATURES = {
     "height": ("height_m",),
 }
 ANSWERS = tuple(TEACHER_FEATURES)
+HEIGHT_SCALE_FEATURE = "height_scale_m"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,6 +89,7 @@ class RecordSpec:
       offset_dn: Added to DN before division; 0, or -1000 since baseline 04.00.
       teacher_answers: Those of `ANSWERS`, in their order, that the field
         `teacher` holds; () with that field means all.
+      teacher_scales: The teacher's height has its scale beside it.
     """
 
     bands: tuple[str, ...]
@@ -95,6 +100,7 @@ class RecordSpec:
     quantification_dn: float = 10_000.0
     offset_dn: float = 0.0
     teacher_answers: tuple[str, ...] = ()
+    teacher_scales: bool = False
 
     def __post_init__(self) -> None:
         parse_band_names(self.bands)
@@ -126,6 +132,11 @@ class RecordSpec:
                 f"teacher_answers {shown} of records without the field "
                 "teacher; add the field, or give none"
             )
+        if self.teacher_scales and "height" not in self.teacher_answers:
+            raise RecordError(
+                f"teacher_scales of teacher_answers {shown or 'none'}: a scale "
+                "is that of the height; add the answer, or leave it out"
+            )
 
     @property
     def label_px(self) -> int:
@@ -136,6 +147,16 @@ class RecordSpec:
     def has_labels(self) -> bool:
         """True where a person's labels are in the records."""
         return "building" in self.fields or "road" in self.fields
+
+    @property
+    def teacher_features(self) -> tuple[str, ...]:
+        """What the group `teacher` holds, its validity apart."""
+        names = tuple(
+            name
+            for answer in self.teacher_answers
+            for name in TEACHER_FEATURES[answer]
+        )
+        return names + (HEIGHT_SCALE_FEATURE,) * self.teacher_scales
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, read back by `from_json`."""
@@ -218,9 +239,7 @@ def make_features(spec: RecordSpec) -> "tfds.features.FeaturesDict":
         groups["label"]["height_m"] = tensor(plane, np.float16)
     if "teacher" in spec.fields:
         groups["teacher"] = {"valid": tensor(plane, np.uint8)} | {
-            name: tensor(plane, np.float16)
-            for answer in spec.teacher_answers
-            for name in TEACHER_FEATURES[answer]
+            name: tensor(plane, np.float16) for name in spec.teacher_features
         }
     features.update({k: v for k, v in groups.items() if v})
     return tfds.features.FeaturesDict(features)

@@ -134,6 +134,26 @@ def test_a_teachers_height_that_is_not_finite_is_unknown():
     )
 
 
+def test_a_scale_is_kept_where_the_height_is_known_and_it_is_told():
+    _, batch = teacher_batch()
+    rng = np.random.default_rng(1)
+    scale = rng.uniform(0.5, 9, (2, 2, 2)).astype(np.float16)
+    scale[0, 0, 0] = np.inf
+    batch["teacher_height_scale_m"] = scale
+    batch["teacher_height_m"][1, 1, 1] = np.nan
+    batch["has_teacher_height"] = np.array([True, False])
+    targets = batches.make_targets(as_tensors(batch))
+    known = batch["teacher_valid"].astype(bool)
+    known[1] = False  # another folder's record, whose teacher told none
+    np.testing.assert_array_equal(
+        targets["teacher_height_weight"][..., 0], known
+    )
+    known[0, 0, 0] = False
+    np.testing.assert_array_equal(
+        targets["teacher_height_scale_m"][..., 0], np.where(known, scale, 0)
+    )
+
+
 def test_grey_is_the_weighted_mean_of_the_colours():
     rng = np.random.default_rng(2)
     rgb = rng.integers(0, 256, (2, 3, 4, 3), dtype=np.uint8)
@@ -156,6 +176,7 @@ def test_inputs_are_normalised_and_jitter_touches_the_image_alone():
             "rgb": rgb,
             "image_valid": np.ones((1, 2, 2), np.uint8),
             "jitter": np.array([[1.0, 0.1]], np.float32),
+            "view_deg": np.array([[45.0, 90.0]], np.float32),
         }
     )
     inputs = batches.make_inputs(
@@ -164,5 +185,6 @@ def test_inputs_are_normalised_and_jitter_touches_the_image_alone():
     np.testing.assert_allclose(inputs["s2"].numpy().ravel(), [1, 0], atol=1e-5)
     np.testing.assert_array_equal(inputs["frame_valid"].numpy().ravel(), [1, 0])
     np.testing.assert_allclose(inputs["image"], np.full(rgb.shape, -0.5))
+    np.testing.assert_allclose(inputs["view"], [[1, 0, 1]], atol=1e-6)
     grey = batches.make_targets(batch)["image_grey"]
     np.testing.assert_allclose(grey, np.full((1, 2, 2, 1), 0.2), atol=1e-6)

@@ -31,7 +31,7 @@ def test_a_folder_without_records_is_refused(tmp_path):
         read_manifest(tmp_path)
 
 
-@pytest.mark.parametrize("version", ["0.9.0", "1.2.0", None])
+@pytest.mark.parametrize("version", ["0.9.0", "1.3.0", None])
 def test_an_unknown_schema_version_is_refused(
     tmp_path, example_records, version
 ):
@@ -41,7 +41,7 @@ def test_an_unknown_schema_version_is_refused(
     path.write_text(json.dumps({**content, "schema_version": version}))
     with pytest.raises(
         RecordError,
-        match=f"version {version}, this program reads 1.0.0 and 1.1.0; write",
+        match=f"version {version}, this program reads 1.0.0, 1.1.0, 1.2.0; w",
     ):
         read_manifest(tmp_path / "r")
 

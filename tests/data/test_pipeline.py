@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data_prep.simulation.view import View
 from s2distill.data.normalize import BandStatistics
 from s2distill.data.pipeline import PipelineConfig
 from s2distill.data.pipeline import make_eval_dataset
@@ -22,24 +23,27 @@ LABELS = ("image", "view", "building", "road", "height")
 # 4 m labels: small, and as exact as those of 0.5 m.
 SMALL = {"tile_px": 6, "label_factor": 4}
 # No chance at all: what comes out can be computed by hand.
-STILL = PipelineConfig(batch_size=2, frames=4, augment=False, shuffle_records=1)
+STILL = PipelineConfig(
+    batch_size=2, frames=4, augment=False, view_drop=0.0, shuffle_records=1
+)
 
 
 @pytest.fixture
 def world(tmp_path, example_records):
     """Labelled records, two teachers', and some of frames alone."""
     written = {}
-    for name, count, fields, answers in (
-        ("labelled", 9, LABELS, ()),
-        ("soft", 5, ("image", "teacher"), ANSWERS),
-        ("weak", 4, ("teacher",), ("building", "height")),
-        ("bare", 3, (), ()),
+    for name, count, fields, answers, scales in (
+        ("labelled", 9, LABELS, (), False),
+        ("soft", 5, ("image", "teacher"), ANSWERS, True),
+        ("weak", 4, ("teacher",), ("building", "height"), False),
+        ("bare", 3, (), (), False),
     ):
         split = example_records(
             tmp_path / name,
             {"train": count, "test": 5},
             fields=fields,
             teacher_answers=answers,
+            teacher_scales=scales,
             prefix=name,
             seed=count,
             **SMALL,
@@ -107,6 +111,7 @@ def check_example(inputs, targets, n, example):
         np.testing.assert_allclose(
             inputs["image"][n], image["rgb"] / 127.5 - 1, atol=1e-6
         )
+    check_view(inputs["view"][n], image)
     check_weight(targets["image_weight"][n], image)
     label = example.get("label")
     for name in ("building", "road"):
@@ -132,6 +137,20 @@ def check_example(inputs, targets, n, example):
             np.testing.assert_array_equal(
                 targets[f"teacher_{name}"][n, ..., 0], expected
             )
+
+    scale = teacher.get("height_scale_m", 0)
+    np.testing.assert_array_equal(
+        targets["teacher_height_scale_m"][n, ..., 0],
+        scale * teacher.get("valid", 0),
+    )
+
+
+def check_view(view, image):
+    expected = (0, 0, 0)
+    if image is not None and "view_angle_deg" in image:
+        lean = View(image["view_angle_deg"], image["view_azimuth_deg"]).lean_xy
+        expected = (*lean, 1)
+    np.testing.assert_allclose(view, expected, atol=1e-6)
 
 
 def check_weight(weight, group):
@@ -164,7 +183,7 @@ def test_absent_fields_give_no_targets(world):
     inputs, targets = make_train_dataset(
         paths(world, "soft"), STILL, STATISTICS
     ).element_spec
-    assert set(inputs) == {"s2", "frame_valid", "image"}
+    assert set(inputs) == {"s2", "frame_valid", "image", "view"}
     assert {n for n in targets if "teacher" not in n} == {
         "image_grey",
         "image_weight",
@@ -190,6 +209,8 @@ def test_shapes_are_known_before_the_first_batch(world):
     assert inputs["s2"].shape == (3, 7, 5, 5, 3)
     assert inputs["frame_valid"].shape == (3, 7, 5, 5)
     assert inputs["image"].shape == (3, 20, 20, 3)
+    assert inputs["view"].shape == (3, 3)
+    assert inputs["view"].dtype == tf.float32
     assert {t.shape for t in targets.values()} == {
         tf.TensorShape((3, 20, 20, 1))
     }
@@ -302,6 +323,79 @@ def test_crops_and_symmetries_keep_labels_on_their_ground(
     assert len(corners) > 18
 
 
+def arrow_records(tmp_path, example_records, monkeypatch):
+    """Records whose image is an arrow from blue to red along the lean."""
+    from s2distill.data.records import RecordWriter
+
+    write = RecordWriter.write
+    rng = np.random.default_rng(3)
+
+    def with_arrow(self, split, example):
+        lean = rng.choice([-6, -4, 3, 5, 9], 2)
+        rgb = np.zeros((24, 24, 3), np.uint8)
+        rgb[12, 11, 2] = rgb[12 + lean[1], 11 + lean[0], 0] = 255
+        image = example["image"]
+        image["rgb"][...] = rgb
+        image["view_angle_deg"] = np.rad2deg(np.arctan(np.hypot(*lean)))
+        image["view_azimuth_deg"] = np.rad2deg(np.arctan2(lean[0], -lean[1]))
+        write(self, split, example)
+
+    monkeypatch.setattr(RecordWriter, "write", with_arrow)
+    folder = tmp_path / "arrows"
+    example_records(folder, {"train": 6}, fields=("image", "view"), **SMALL)
+    return [str(folder)]
+
+
+def test_the_view_leans_as_the_image_does_until_it_is_dropped(
+    tmp_path, example_records, monkeypatch
+):
+    folders = arrow_records(tmp_path, example_records, monkeypatch)
+    config = PipelineConfig(
+        batch_size=6, frames=2, image_contrast=0.0, view_drop=0.3, seed=5
+    )
+    seen, dropped = set(), 0
+    for inputs, _ in take(make_train_dataset(folders, config, STATISTICS), 20):
+        for image, view in zip(inputs["image"], inputs["view"], strict=True):
+            foot, roof = (
+                np.array(np.unravel_index(image[..., c].argmax(), (24, 24)))
+                for c in (2, 0)
+            )
+            if view[2] == 0:
+                assert not view.any()
+                dropped += 1
+                continue
+            np.testing.assert_allclose(view[:2], (roof - foot)[::-1], rtol=1e-4)
+            seen.add(tuple(np.rint(view[:2])))
+    assert len(seen) > 12
+    # 120 draws of chance 0.3: four standard deviations are 0.17.
+    assert dropped / 120 == pytest.approx(0.3, abs=0.17)
+
+
+def test_dropping_the_view_changes_nothing_else(world):
+    folders = paths(world, "labelled", "soft")
+    config = PipelineConfig(
+        batch_size=7,
+        frames=3,
+        crop_px=3,
+        crops_per_record=2,
+        frame_drop=0.2,
+        view_drop=0.5,
+    )
+    kept = dataclasses.replace(config, view_drop=0.0)
+    one, two = (
+        take(make_train_dataset(folders, c, STATISTICS), 6)
+        for c in (config, kept)
+    )
+    views = [
+        np.concatenate([inputs.pop("view") for inputs, _ in batches])
+        for batches in (one, two)
+    ]
+    assert_equal(one, two)
+    known, known_all = (view[:, 2] for view in views)
+    np.testing.assert_array_equal(views[0], views[1] * known[:, None])
+    assert 0 < known.sum() < known_all.sum() < len(known_all)
+
+
 def test_hosts_share_the_records(world):
     keys = []
     for host in range(3):
@@ -341,6 +435,7 @@ def test_stacks_without_a_frame_come_out_empty_but_whole(
         ({"batch_size": 0}, "batch_size=0 must be at least 1"),
         ({"frames": 0}, "frames=0 must"),
         ({"frame_drop": 1.0}, r"frame_drop=1.0 must lie in \[0, 1\)"),
+        ({"view_drop": -0.1}, r"view_drop=-0.1 must lie in \[0, 1\)"),
         (
             {"host_index": 2, "host_count": 2},
             r"host_index=2 must lie in 0\.\.1",

@@ -12,6 +12,7 @@ from s2distill.data.schema import TEACHER_FEATURES
 BANDS, TILE, FACTOR = ("B2", "B8", "B12"), 6, 4
 SMALL = {"bands": BANDS, "tile_px": TILE, "label_factor": FACTOR}
 ALL = ("image", "view", "building", "road", "height", "teacher")
+VIEW = ("view_angle_deg", "view_azimuth_deg")
 # Arrays of the parser: where they stand in a record.
 PLANES = {
     "rgb": ("image", "rgb"),
@@ -25,6 +26,7 @@ PLANES = {
     "teacher_road_probs": ("teacher", "road_probs"),
     "teacher_centroid_density": ("teacher", "centroid_density"),
     "teacher_height_m": ("teacher", "height_m"),
+    "teacher_height_scale_m": ("teacher", "height_scale_m"),
     "teacher_valid": ("teacher", "valid"),
 }
 
@@ -80,7 +82,7 @@ def _assert_window(window, example, corner, side):
 
 @pytest.mark.parametrize("side", [1, 4, TILE])
 def test_windows_are_slices_of_the_written_record(write, side):
-    spec, serialized, written = write("all", ALL)
+    spec, serialized, written = write("all", ALL, teacher_scales=True)
     parser = RecordParser([spec], crop_px=side)
     rng = np.random.default_rng(side)
     lots = np.concatenate(
@@ -94,6 +96,8 @@ def test_windows_are_slices_of_the_written_record(write, side):
         for window, lot in zip(windows, lots, strict=True):
             assert set(PLANES) < set(window)
             _assert_window(window, example, _corner(lot, side), side)
+            view_deg = [example["image"][name] for name in VIEW]
+            np.testing.assert_array_equal(window["view_deg"], view_deg)
 
 
 def test_calling_the_parser_is_cutting_one_window(write):
@@ -156,6 +160,7 @@ def test_fields_a_folder_lacks_are_zeros_with_validity_0(write):
             assert bool(window["has_building"]) == (folder == 0)
             assert not window["has_road"]
             assert not window["has_height"]
+            assert np.isnan(window["view_deg"]).all()
 
 
 def test_without_any_labels_no_label_arrays_are_made(write):
@@ -168,6 +173,31 @@ def test_without_any_labels_no_label_arrays_are_made(write):
     assert not {name for name in window if "label" in name}
     assert "teacher_valid" in window
     assert "rgb" not in window
+    assert "view_deg" not in window
+
+
+def test_a_scale_that_a_folder_lacks_is_zeros(write):
+    sets = [
+        write("told", ("teacher",), count=1, teacher_scales=True),
+        write("untold", ("teacher",), count=1),
+        write(
+            "alone",  # a height without buildings, so its scale is of no use
+            ("teacher",),
+            count=1,
+            teacher_answers=("height",),
+            teacher_scales=True,
+        ),
+    ]
+    parser = RecordParser([spec for spec, _, _ in sets])
+    for folder, (_, serialized, written) in enumerate(sets):
+        window = parser(
+            tf.constant(serialized[0]), tf.constant(folder), tf.zeros([2])
+        )
+        told = written[0]["teacher"].get("height_scale_m")
+        expected = told if folder == 0 else np.zeros((24, 24), np.float16)
+        np.testing.assert_array_equal(
+            window["teacher_height_scale_m"], expected
+        )
 
 
 def test_answers_a_folder_lacks_are_zeros_and_flagged(write):
@@ -212,7 +242,7 @@ def test_height_is_of_no_use_without_buildings(write):
 
 
 def test_row_axes_name_every_array_with_rows(write):
-    spec, serialized, _ = write("all", ALL, count=1)
+    spec, serialized, _ = write("all", ALL, count=1, teacher_scales=True)
     parser = RecordParser([spec], crop_px=2)
     window = parser(
         tf.constant(serialized[0]), tf.constant(0), tf.constant([0.0, 0.0])

@@ -71,19 +71,29 @@ def test_tfds_reads_what_was_written(
     check_read_by_tfds(tmp_path / "r", written)
 
 
-def test_a_folder_of_version_1_0_0_is_read_as_ever(tmp_path, example_records):
+@pytest.mark.parametrize(
+    ("version", "unknown_to_it"),
+    [
+        ("1.0.0", ("teacher_answers", "teacher_scales")),
+        ("1.1.0", ("teacher_scales",)),
+    ],
+)
+def test_a_folder_of_an_earlier_version_is_read_as_ever(
+    tmp_path, example_records, version, unknown_to_it
+):
     fields = ("image", "teacher")
     counts = {"train": 3, "validation": 1, "test": 2}
     written = example_records(tmp_path / "r", counts, fields=fields)
     spec = read_manifest(tmp_path / "r").spec
     path = tmp_path / "r" / "records.json"
     content = json.loads(path.read_text())
-    assert content["schema_version"] == "1.1.0"
-    content["schema_version"] = "1.0.0"
-    del content["spec"]["teacher_answers"]
+    assert content["schema_version"] == "1.2.0"
+    content["schema_version"] = version
+    for name in unknown_to_it:
+        del content["spec"][name]
     path.write_text(json.dumps(content))
     path = tmp_path / "r" / "dataset_info.json"
-    path.write_text(path.read_text().replace("1.1.0", "1.0.0"))
+    path.write_text(path.read_text().replace("1.2.0", version))
 
     assert read_manifest(tmp_path / "r").spec == spec
     for old, new in zip(
@@ -93,7 +103,7 @@ def test_a_folder_of_version_1_0_0_is_read_as_ever(tmp_path, example_records):
         for name, values in old["teacher"].items():
             np.testing.assert_array_equal(new["teacher"][name], values)
     builder = tfds.builder_from_directory(tmp_path / "r")
-    assert str(builder.info.version) == "1.0.0"
+    assert str(builder.info.version) == version
     check_read_by_tfds(tmp_path / "r", written)
 
 

@@ -119,6 +119,19 @@ def test_answers_that_a_teacher_does_not_give_are_absent(answers, present):
     check_features(spec, {f"teacher/{name}" for name in {"valid", *present}})
 
 
+def test_the_scale_of_a_height_is_there_where_the_teacher_tells_it():
+    spec = dataclasses.replace(
+        SPEC,
+        fields=("teacher",),
+        teacher_answers=("road", "height"),
+        teacher_scales=True,
+    )
+    held = ("road_probs", "height_m", "height_scale_m")
+    assert spec.teacher_features == held
+    check_features(spec, {f"teacher/{name}" for name in ("valid", *held)})
+    assert schema.RecordSpec.from_json(spec.to_json()) == spec
+
+
 def check_features(spec, present):
     features = schema.make_features(spec)
     always = {"key", "s2/image", "s2/valid", "s2/time_utc_s"}
@@ -147,6 +160,15 @@ def check_features(spec, present):
             {"fields": ("image",), "teacher_answers": ("road",)},
             RecordError,
             "teacher_answers road of records without the field teacher; add",
+        ),
+        (
+            {
+                "fields": ("teacher",),
+                "teacher_answers": ("building",),
+                "teacher_scales": True,
+            },
+            RecordError,
+            "teacher_scales of teacher_answers building: a scale is that of",
         ),
         ({"product_level": "L3"}, ProductLevelError, "level 'L3'"),
     ],

@@ -33,7 +33,7 @@ def test_every_field_is_in_the_file_in_plain_json(tmp_path, make_card):
     assert set(content) == {f.name for f in dataclasses.fields(card)}
     assert content["bands"] == ["B2", "B8", "B12"]
     assert content["statistics"]["scale"] == [0.05, 0.1, 0.07]
-    assert content["schema_version"] == "1.1.0"
+    assert content["schema_version"] == "1.2.0"
     assert content["answers"] == ["building", "road", "height"]
 
 
