@@ -8,10 +8,11 @@ import dataclasses
 
 import keras
 
+from s2distill.models.composite import mean_composite
 from s2distill.models.enlargement import Enlargement
 from s2distill.models.fusion import FoldFrames
-from s2distill.models.fusion import MaskedPooling
 from s2distill.models.heads import heads
+from s2distill.models.student import fit_enlargement
 from s2distill.models.unet import unet
 
 
@@ -20,8 +21,8 @@ class BicubicUnetConfig:
     """Size of the baseline.
 
     Attributes:
-      enlargement: Interpolated pixels per Sentinel-2 pixel and axis; must
-        divide the label factor.
+      enlargement: Interpolated pixels per Sentinel-2 pixel and axis, a power
+        of two; halved until it divides the label factor.
       channels: Of each level, finest first.
       blocks: Residual blocks at each level, on the way down and up.
     """
@@ -31,7 +32,10 @@ class BicubicUnetConfig:
     blocks: int = 1
 
 
-BICUBIC_UNET_PRESETS = {"small": BicubicUnetConfig()}
+BICUBIC_UNET_PRESETS = {
+    "small": BicubicUnetConfig(),
+    "full": BicubicUnetConfig(channels=(64, 128, 192, 256), blocks=3),
+}
 
 
 def build_bicubic_unet(
@@ -48,23 +52,19 @@ def build_bicubic_unet(
       Model with the inputs and outputs of `student.build_student`.
 
     Raises:
-      ValueError: If the enlargement does not divide the label factor.
+      ValueError: If the label factor is below 1 or the enlargement no power of
+        two.
     """
-    if label_factor % config.enlargement:
-        raise ValueError(
-            f"enlargement {config.enlargement} does not divide the label "
-            f"factor {label_factor}"
-        )
+    enlargement = fit_enlargement(config.enlargement, label_factor)
     s2 = keras.Input((None, None, None, bands), name="s2")
     frame_valid = keras.Input((None, None, None), name="frame_valid")
-    x = FoldFrames(name="fold")(s2, frame_valid)
-    x = MaskedPooling(name="composite")(x, frame_valid)[..., : bands + 1]
-    x = Enlargement(config.enlargement, name="enlarge")(x)
+    x = FoldFrames(name="fold")(*mean_composite(s2, frame_valid))
+    x = Enlargement(enlargement, name="enlarge")(x)
     x = keras.layers.Conv2D(
         config.channels[0], 3, padding="same", activation="relu", name="stem"
     )(x)
     x = unet(x, config.channels, blocks=config.blocks)
-    answers = heads(x, label_factor // config.enlargement)
+    answers = heads(x, label_factor // enlargement)
     return keras.Model(
         {"s2": s2, "frame_valid": frame_valid}, answers, name="bicubic_unet"
     )
