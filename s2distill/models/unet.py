@@ -54,13 +54,36 @@ def unet(
         if i in joined:
             x = _mix([x, joined[i]], width, f"down{i}_frames")
         if i:
-            x = _blocks(x, blocks, f"down{i}")
+            x = residual_blocks(x, blocks, f"down{i}")
         skips.append(x)
-    for i in reversed(range(len(channels) - 1)):
+    return ascend(skips, blocks=[blocks] * len(channels))
+
+
+def ascend(levels: Sequence[Any], *, blocks: Sequence[int]) -> Any:
+    """The way up alone: the features of all levels, joined on the finest grid.
+
+    Args:
+      levels: [N, H, W, any] each, finest first; each is half as fine,
+        rounded up.
+      blocks: Residual blocks after each level has joined; the coarsest joins
+        nothing.
+
+    Returns:
+      Features of the finest level, as many channels.
+    """
+    x = levels[-1]
+    for i in reversed(range(len(levels) - 1)):
         x = keras.layers.UpSampling2D(2, name=f"up{i}")(x)
-        x = CropLike(name=f"up{i}_crop")(x, skips[i])
-        x = _mix([x, skips[i]], channels[i], f"up{i}")
-        x = _blocks(x, blocks, f"up{i}")
+        x = CropLike(name=f"up{i}_crop")(x, levels[i])
+        x = _mix([x, levels[i]], levels[i].shape[-1], f"up{i}")
+        x = residual_blocks(x, blocks[i], f"up{i}")
+    return x
+
+
+def residual_blocks(x: Any, count: int, name: str) -> Any:
+    """`count` residual blocks, one after the other."""
+    for j in range(count):
+        x = ResidualBlock(x.shape[-1], name=f"{name}_r{j}")(x)
     return x
 
 
@@ -69,9 +92,3 @@ def _mix(parts: Sequence[Any], channels: int, name: str) -> Any:
     return keras.layers.Conv2D(
         channels, 1, activation="relu", name=f"{name}_mix"
     )(x)
-
-
-def _blocks(x: Any, count: int, name: str) -> Any:
-    for j in range(count):
-        x = ResidualBlock(x.shape[-1], name=f"{name}_r{j}")(x)
-    return x
