@@ -20,9 +20,14 @@ class Config:
         "validation split and band statistics are used."
     )
     workdir: str = flag(help="Folder for everything this run writes.")
-    network: Literal["teacher", "student", "bicubic_unet"] = flag(
-        "student", help="What to train."
-    )
+    network: Literal[
+        "teacher",
+        "student",
+        "bicubic_unet",
+        "super_resolution_unet",
+        "composite_student",
+        "u_tae",
+    ] = flag("student", help="What to train.")
     preset: str = flag("small", help="Size of the network.")
     teacher: str | None = flag(
         None,

@@ -37,7 +37,14 @@ MAP_OUTPUTS = {
     "height_m": "height",
 }
 
-ModelKind = Literal["teacher", "student", "bicubic_unet"]
+ModelKind = Literal[
+    "teacher",
+    "student",
+    "bicubic_unet",
+    "super_resolution_unet",
+    "composite_student",
+    "u_tae",
+]
 
 
 def _unit_temperatures() -> dict[str, float]:
