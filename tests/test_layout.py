@@ -90,7 +90,7 @@ def test_no_test_hides_another_of_the_same_name(path):
 
 
 def test_every_test_file_belongs_to_a_module():
-    wanted = {_test_file(module) for module in MODULES}
+    wanted = {_test_file(p) for p in [*MODULES, *_files("benchmarks")]}
     stray = [
         _ids(path)
         for path in _test_files()
