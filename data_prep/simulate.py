@@ -8,6 +8,9 @@ and test, with the truth) and `unlabelled` (the other train scenes, without
 it). The same seed gives the same bytes, on any number of workers. With
 `--town_geotiffs=DIR` it writes one larger town as GeoTIFFs and GeoJSON
 instead: input for data_prep.pair_geotiffs and s2distill.predict.
+
+`--styles` and `--condition` are there to test trust: write a world that no
+network was trained on, and see whether yours tells it from its own.
 """
 
 import collections
@@ -18,7 +21,10 @@ import os
 import sys
 from collections.abc import Iterator
 from typing import Any
+from typing import Literal
 
+from data_prep.simulation.styles import STYLE_WEIGHTS
+from data_prep.simulation.styles import UNSEEN_STYLES
 from s2distill.data.bands import DEFAULT_BANDS
 from s2distill.errors import ConfigError
 from s2distill.flag_config import flag
@@ -55,6 +61,18 @@ class Config:
         0.0, help="0, or -1000 as in products since January 2022."
     )
     seed: int = flag(0, help="Another seed gives another world.")
+    styles: tuple[str, ...] = flag(
+        tuple(STYLE_WEIGHTS),
+        help="Kinds of town, in the world's usual proportions. Never drawn "
+        f"unless named, for tests of trust: {', '.join(UNSEEN_STYLES)}.",
+    )
+    condition: Literal["ordinary", "snow", "haze", "eight_bit"] = flag(
+        "ordinary",
+        help="What Sentinel-2 sees the towns under; all but ordinary are for "
+        "tests of trust, not for training. snow and haze lie over every "
+        "date and no mask finds them; eight_bit stretches 0..3000 DN to "
+        "0..255, as pictures made for the eye. Labels and 50 cm image stay.",
+    )
     workers: int = flag(0, help="Processes; 0 = one for each core.")
     overwrite: bool = flag(False, help="Replace records that exist.")
     town_geotiffs: str = flag(
@@ -89,8 +107,10 @@ def run(config: Config) -> None:
 def scene_settings(config: Config, size_px: int) -> Any:
     """The settings that scenes of this run share."""
     from data_prep.simulation.scene import SceneSettings
+    from data_prep.simulation.styles import weights_of
     from s2distill.data.bands import parse_band_names
 
+    weights_of(config.styles)  # refuses before a worker does
     return SceneSettings(
         seed=config.seed,
         bands=parse_band_names(config.bands),
@@ -98,6 +118,8 @@ def scene_settings(config: Config, size_px: int) -> Any:
         width_px=size_px,
         frames=config.frames,
         offset_dn=config.offset_dn,
+        styles=config.styles,
+        condition=config.condition,
     )
 
 
@@ -181,13 +203,17 @@ def _write_records(config: Config) -> None:
 
 def _provenance(config: Config) -> dict[str, Any]:
     """Program and settings; nothing that changes the bytes between runs."""
-    left_out = ("--output=", "--workers=", "--overwrite=", "--town")
+    left_out = ["--output=", "--workers=", "--overwrite=", "--town"]
+    # Worlds of before these flags keep their bytes.
+    for name in ("styles", "condition"):
+        if getattr(config, name) == getattr(Config, name):
+            left_out.append(f"--{name}=")
     return {
         "program": "data_prep.simulate",
         "flags": [
             line
             for line in to_flag_lines(config)
-            if not line.startswith(left_out)
+            if not line.startswith(tuple(left_out))
         ],
     }
 

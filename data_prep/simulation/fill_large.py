@@ -41,7 +41,7 @@ def fill_slabs(site: Site, block: Block) -> None:
 
     pitch = length + rng.uniform(9, 16), depth + rng.uniform(18, 28)
     turn = (math.pi / 2) * int(rng.integers(0, 2))
-    _scatter(block.centre.turned(turn), block.ring_m, pitch, add)
+    scatter(block.centre.turned(turn), block.ring_m, pitch, add)
 
 
 def fill_towers(site: Site, block: Block) -> None:
@@ -58,7 +58,7 @@ def fill_towers(site: Site, block: Block) -> None:
             roof_material=draw(rng, STYLES["estate"].roofs),
         )
 
-    _scatter(block.centre, block.ring_m, (side + 26, side + 30), add)
+    scatter(block.centre, block.ring_m, (side + 26, side + 30), add)
 
 
 def fill_halls(site: Site, block: Block) -> None:
@@ -90,10 +90,10 @@ def fill_halls(site: Site, block: Block) -> None:
         )
 
     pitch = size[0] + rng.uniform(8, 22), size[1] + rng.uniform(10, 22)
-    _scatter(block.centre, block.ring_m, pitch, add)
+    scatter(block.centre, block.ring_m, pitch, add)
 
 
-def _scatter(
+def scatter(
     centre: Frame,
     ring_m: np.ndarray,
     pitch_m: tuple[float, float],

@@ -6,9 +6,9 @@ import math
 import numpy as np
 
 from data_prep.simulation.frames import Frame
-from data_prep.simulation.styles import STYLES
 from data_prep.simulation.styles import Style
 from data_prep.simulation.styles import draw
+from data_prep.simulation.styles import find_style
 
 _POINTS_PER_SIDE = 7
 _CORNERS = ((0, 0), (1, 0), (1, 1), (0, 1))
@@ -84,7 +84,7 @@ def make_layout(
     Returns:
       Streets and blocks.
     """
-    main, other = (STYLES[name] for name in styles)
+    main, other = (find_style(name) for name in styles)
     across, along = _line_positions(rng, main, math.hypot(height_m, width_m))
     bend = _Bend(rng, main, (width_m / 2, height_m / 2))
     lines = _draw_streets(rng, main, len(along), len(across))

@@ -11,6 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from data_prep.simulation.conditions import HEAVY_HAZE
+from data_prep.simulation.conditions import Condition
+from data_prep.simulation.conditions import to_eight_bit
 from data_prep.simulation.light import cast_shadows
 from data_prep.simulation.light import sun_at_overpass
 from data_prep.simulation.occupancy import PIXEL_M
@@ -22,8 +25,12 @@ from data_prep.simulation.sensor import FrameConditions
 from data_prep.simulation.sensor import SensorSettings
 from data_prep.simulation.sensor import Stack
 from data_prep.simulation.sensor import simulate_stack
+from data_prep.simulation.snow import lay_snow
+from data_prep.simulation.snow import snow_cover
 from data_prep.simulation.spectra import SKY_LIGHT
 from data_prep.simulation.spectra import select_bands
+from data_prep.simulation.styles import STYLE_WEIGHTS
+from data_prep.simulation.styles import weights_of
 from data_prep.simulation.town import Town
 from data_prep.simulation.town import make_town
 from data_prep.simulation.view import View
@@ -53,6 +60,8 @@ class SceneSettings:
       frames: Number of dates.
       offset_dn: 0, or -1000 as since baseline 04.00.
       product_level: Written into the records; the model is of L2A.
+      styles: Kinds of town that are drawn, see `styles.weights_of`.
+      condition: What Sentinel-2 sees them under, on every date.
     """
 
     seed: int
@@ -62,6 +71,8 @@ class SceneSettings:
     frames: int
     offset_dn: float = 0.0
     product_level: str = "L2A"
+    styles: tuple[str, ...] = tuple(STYLE_WEIGHTS)
+    condition: Condition = "ordinary"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,13 +118,14 @@ def make_scene(
         height_m=settings.height_px * S2_PIXEL_M + 2 * MARGIN_M,
         width_m=settings.width_px * S2_PIXEL_M + 2 * MARGIN_M,
         style=style,
+        weights=weights_of(settings.styles),
     )
     times = _draw_times(rng, settings.frames)
     sun = sun_at_overpass(latitude, int(rng.choice(times)))
     painting = paint(town, rng, sun.toward_xy)
     view = draw_view(rng)
     image = render_view(painting, sun, view, MARGIN_PX, rng)
-    light = _SeasonalLight(painting, settings.bands, latitude, rng)
+    light = _SeasonalLight(painting, settings, latitude, rng)
     stack = simulate_stack(
         light.reflectance_at,
         times,
@@ -122,9 +134,12 @@ def make_scene(
             pixel_m=_SENSOR_PIXEL_M,
             margin_m=MARGIN_M,
             offset_dn=settings.offset_dn,
+            haze_depth=HEAVY_HAZE if settings.condition == "haze" else None,
         ),
         rng,
     )
+    if settings.condition == "eight_bit":
+        stack = dataclasses.replace(stack, dn=to_eight_bit(stack.dn))
     return Scene(town, painting, stack, image, view, grid)
 
 
@@ -133,6 +148,15 @@ def to_example(
 ) -> dict[str, Any]:
     """The record of a scene, as `s2distill/data/schema.py` lists it."""
     shape = scene.image.shape[:2]
+    notes = {
+        "simulated": True,
+        "seed": settings.seed,
+        "styles": scene.town.styles,
+        "buildings": len(centroids_row_col_px(scene)),
+        "shift_m": np.round(scene.stack.shift_m, 3).tolist(),
+    }
+    if settings.condition != "ordinary":
+        notes["condition"] = settings.condition
     example: dict[str, Any] = {
         "key": key,
         "s2": {
@@ -152,16 +176,7 @@ def to_example(
             "product_level": settings.product_level,
             "quantification_dn": np.float32(S2_QUANTIFICATION_DN),
             "offset_dn": np.float32(settings.offset_dn),
-            "provenance": json.dumps(
-                {
-                    "simulated": True,
-                    "seed": settings.seed,
-                    "styles": scene.town.styles,
-                    "buildings": len(centroids_row_col_px(scene)),
-                    "shift_m": np.round(scene.stack.shift_m, 3).tolist(),
-                },
-                sort_keys=True,
-            ),
+            "provenance": json.dumps(notes, sort_keys=True),
         },
     }
     if labels:
@@ -213,10 +228,11 @@ class _SeasonalLight:
     def __init__(
         self,
         painting: Painting,
-        bands: tuple[str, ...],
+        settings: SceneSettings,
         latitude_deg: float,
         rng: np.random.Generator,
     ) -> None:
+        bands = settings.bands
         size = tuple(n // 2 for n in painting.surface.shape[::-1])
         half = painting.every_second()
         self._planes = np.empty((len(bands), *size[::-1]), np.float32)
@@ -233,6 +249,11 @@ class _SeasonalLight:
                     interpolation=cv2.INTER_AREA,
                 )
         self._leaf = half.season_plane()
+        if settings.condition == "snow":
+            # A child's chance: the dates stay those of the ordinary world.
+            cover = snow_cover(half, rng.spawn(1)[0])
+            lay_snow(self._planes, cover, half.brightness, bands)
+            self._leaf *= 1 - cover
         self._height_m = half.height_m
         self._change = painting.season_change(bands)
         self._dark = 1 - select_bands(SKY_LIGHT, bands)

@@ -14,6 +14,7 @@ from scipy.special import erf
 
 from data_prep.simulation.clouds import CloudField
 from data_prep.simulation.clouds import draw_clouds
+from data_prep.simulation.conditions import haze_layer
 from s2distill.data.bands import S2_BANDS
 from s2distill.data.bands import S2_NODATA_DN
 from s2distill.data.bands import S2_QUANTIFICATION_DN
@@ -46,12 +47,14 @@ class FrameConditions:
       shift_m: (x, y) by which the ground appears displaced.
       gain: Factor on all reflectance (sun angle, calibration, atmosphere).
       haze: Reflectance added at 490 nm.
+      haze_depth: Optical depth at 490 nm of heavy haze; 0 on ordinary days.
     """
 
     time_utc_s: int
     shift_m: tuple[float, float]
     gain: float
     haze: float
+    haze_depth: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +88,8 @@ class SensorSettings:
       offset_dn: 0, or -1000 for products since baseline 04.00.
       cloudy: Share of frames wholly under cloud.
       partly_cloudy: Share of frames partly under cloud.
+      haze_depth: Range of the optical depth of heavy haze, which no mask
+        finds, over every frame; None for ordinary days.
     """
 
     bands: tuple[str, ...]
@@ -93,6 +98,7 @@ class SensorSettings:
     offset_dn: float = 0.0
     cloudy: float = 0.08
     partly_cloudy: float = 0.25
+    haze_depth: tuple[float, float] | None = None
 
 
 def simulate_stack(
@@ -119,6 +125,13 @@ def simulate_stack(
     number = len(times_utc_s)
     cover = draw_cover(rng, number, settings)
     conditions = [draw_conditions(rng, int(t)) for t in times_utc_s]
+    if settings.haze_depth is not None:
+        # A child's chance: all else stays as on ordinary days.
+        depths = rng.spawn(1)[0].uniform(*settings.haze_depth, number)
+        conditions = [
+            dataclasses.replace(condition, haze_depth=float(depth))
+            for condition, depth in zip(conditions, depths, strict=True)
+        ]
     frames, masks = [], []
     for condition, kind in zip(conditions, cover, strict=True):
         planes = (
@@ -306,6 +319,10 @@ def _expose(
     # Aerosol scattering falls with about the 1.3th power (Angstrom 1929).
     haze = condition.haze * (490 / nanometres) ** 1.3
     ground = ground + haze.astype(np.float32)[:, None, None]
+    if condition.haze_depth:
+        layer = haze_layer(condition.haze_depth, settings.bands)
+        ground = ground * layer.contrast[:, None, None]
+        ground = ground + layer.path[:, None, None]
     # Clouds are white to 1 um and darker in the short-wave infrared (ice).
     white = np.where(nanometres > 1500, 0.62, 1.0).astype(np.float32)
     bright = clouds.brightness[None] * white[:, None, None]

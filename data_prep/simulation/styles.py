@@ -1,8 +1,11 @@
 """What distinguishes one kind of settlement from another."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+
+from s2distill.errors import ConfigError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -272,6 +275,73 @@ STYLE_WEIGHTS = {
     "farmland": 1.3,
     "dry_town": 2.0,
 }
+
+# Never drawn unless named: what networks of the towns above have not seen.
+UNSEEN_STYLES: dict[str, Style] = {
+    "informal_settlement": Style(
+        block_m=(120, 190),
+        elongation=(1.0, 1.8),
+        warp_m=26.0,
+        keep=0.3,
+        unpaved=1.0,
+        street_m=(3, 5),
+        fills={"huts": 14, "bare": 1},
+        house_m2=(24, 0.25),
+        gap_m=(0.3, 1.5),
+        setback_m=(0.2, 1),
+        floors=1.0,
+        vacancy=0.06,
+        trees=3,
+        roofs={"rusty_metal": 5, "grey_metal": 4, "white_metal": 1.2},
+        slanted=0.0,
+    ),
+    "greenhouses": Style(
+        block_m=(90, 150),
+        elongation=(1.0, 1.8),
+        warp_m=6.0,
+        keep=0.85,
+        unpaved=0.7,
+        street_m=(4, 6),
+        fills={"greenhouses": 14, "pond": 0.6, "farm": 0.6},
+        house_m2=(160, 0.3),
+        gap_m=(1, 4),
+        setback_m=(2, 5),
+        floors=1.3,
+        vacancy=0.1,
+        trees=3,
+        roofs={"white_membrane": 5, "white_metal": 2, "grey_metal": 1},
+        slanted=0.9,
+    ),
+}
+
+
+def find_style(name: str) -> Style:
+    """The style of a name, drawn by default or not; KeyError without one."""
+    return STYLES[name] if name in STYLES else UNSEEN_STYLES[name]
+
+
+def weights_of(names: Sequence[str]) -> dict[str, float]:
+    """How often each of some styles is drawn, the others never.
+
+    Args:
+      names: Keys of `STYLES` or `UNSEEN_STYLES`, in any order.
+
+    Returns:
+      The weights of `STYLE_WEIGHTS`, and 1 for each unseen style, in one
+      order: the same names give the same towns.
+
+    Raises:
+      ConfigError: No name, or one of no style.
+    """
+    known = STYLE_WEIGHTS | dict.fromkeys(UNSEEN_STYLES, 1.0)
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise ConfigError(
+            f"styles {','.join(names) or '(none)'}: "
+            f"no style {', '.join(unknown) or 'is named'}; there are "
+            f"{', '.join(known)}"
+        )
+    return {name: known[name] for name in known if name in names}
 
 
 def draw(rng: np.random.Generator, weights: dict[str, float]) -> str:

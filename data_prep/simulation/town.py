@@ -5,6 +5,7 @@ metres, x to the right (east), y down (south), from the top left corner.
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -21,22 +22,26 @@ from data_prep.simulation.fill_open import fill_field
 from data_prep.simulation.fill_open import fill_forest
 from data_prep.simulation.fill_open import fill_park
 from data_prep.simulation.fill_open import fill_pond
+from data_prep.simulation.fill_unseen import fill_greenhouses
+from data_prep.simulation.fill_unseen import fill_huts
 from data_prep.simulation.layout import Street
 from data_prep.simulation.layout import make_layout
 from data_prep.simulation.occupancy import Occupancy
 from data_prep.simulation.site import Patch
 from data_prep.simulation.site import Site
 from data_prep.simulation.styles import STYLE_WEIGHTS
-from data_prep.simulation.styles import STYLES
 from data_prep.simulation.styles import draw
+from data_prep.simulation.styles import find_style
 
 _FILLS = {
     "bare": fill_bare,
     "farm": fill_farm,
     "field": fill_field,
     "forest": fill_forest,
+    "greenhouses": fill_greenhouses,
     "halls": fill_halls,
     "houses": fill_houses,
+    "huts": fill_huts,
     "park": fill_park,
     "perimeter": fill_perimeter,
     "pond": fill_pond,
@@ -44,6 +49,7 @@ _FILLS = {
     "terraces": fill_terraces,
     "towers": fill_towers,
 }
+_DRY_STYLES = ("dry_town", "informal_settlement")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +89,7 @@ def make_town(
     height_m: float,
     width_m: float,
     style: str | None = None,
+    weights: Mapping[str, float] = STYLE_WEIGHTS,
 ) -> Town:
     """Builds a town.
 
@@ -90,14 +97,15 @@ def make_town(
       rng: Source of chance; the same state gives the same town.
       height_m: Extent down.
       width_m: Extent to the right.
-      style: Main style, a key of `styles.STYLES`; drawn when None.
+      style: Main style, known to `styles.find_style`; drawn when None.
+      weights: How often each style is drawn.
 
     Returns:
       The town.
     """
-    main = style or draw(rng, STYLE_WEIGHTS)
-    other = main if rng.random() < 0.55 else draw(rng, STYLE_WEIGHTS)
-    is_dry = main == "dry_town" or rng.random() < 0.12
+    main = style or draw(rng, weights)
+    other = main if rng.random() < 0.55 else draw(rng, weights)
+    is_dry = main in _DRY_STYLES or rng.random() < 0.12
     soil = draw(rng, {"brown_soil": 3, "red_soil": 1.5, "pale_soil": 2})
     ground = draw(
         rng,
@@ -140,7 +148,7 @@ def _plant_trees(
     streets: list[Street],
 ) -> np.ndarray:
     """Trees in gardens, and rows of them along some streets."""
-    density = STYLES[style].trees * rng.uniform(0.5, 1.5)
+    density = find_style(style).trees * rng.uniform(0.5, 1.5)
     number = rng.poisson(density * height_m * width_m / 1e4)
     places = [rng.uniform((0, 0), (width_m, height_m), (number, 2))]
     for street in streets:

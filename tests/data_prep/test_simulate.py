@@ -1,18 +1,22 @@
 import json
 import pathlib
+import typing
 
 import numpy as np
 import pytest
 
 from data_prep.simulate import Config
+from data_prep.simulate import make_example
 from data_prep.simulate import run
 from data_prep.simulate import scene_settings
+from data_prep.simulation.conditions import Condition
 from data_prep.simulation.placement import make_rule
 from data_prep.simulation.placement import walk_places
 from data_prep.simulation.scene import make_labels
 from data_prep.simulation.scene import make_scene
 from data_prep.simulation.scene import to_example
 from data_prep.simulation.town_files import write_town_files
+from s2distill.data.folders import read_records
 from s2distill.errors import ConfigError
 from s2distill.geo.grid import Grid
 
@@ -105,6 +109,52 @@ def test_another_seed_gives_another_scene():
     assert (a.stack.dn != b.stack.dn).mean() > 0.9
 
 
+def test_the_world_of_a_seed_stays_what_it_was():
+    # As of commit 4128acc, before there were styles and conditions to choose.
+    known = {
+        "simulated-03571-00714": (1533, 1365, (335, 4020, 2180), 101.7),
+        "simulated-03571-00715": (0, 1772, (351, 2434, 2109), 86.9),
+        "simulated-03571-00716": (4457, 412, (3221, 3582, 2686), 111.1),
+        "simulated-03571-00717": (3746, 4562, (2628, 3831, 2479), 88.6),
+    }
+    bands = ("B2", "B8", "B11")
+    config = Config(output="x", seed=11, frames=2, bands=bands)
+    counts = {"train": len(known), "validation": 0, "test": 0}
+    for place in walk_places(make_rule(counts, 80.0), counts, 8):
+        job = (scene_settings(config, 8), place, True)
+        example = make_example(job)
+        building_px, road_px, dn, red = known[place.key]
+        assert example["label"]["building"].sum() == building_px
+        assert example["label"]["road"].sum() == road_px
+        # Not the bytes: other machines round sums in another order.
+        found = example["s2"]["image"].mean((0, 1, 2))
+        np.testing.assert_allclose(found, dn, atol=0.6)
+        assert example["image"]["rgb"][..., 0].mean() == pytest.approx(
+            red, abs=0.1
+        )
+
+
+def test_a_world_of_named_styles_under_a_condition(tmp_path, worlds):
+    changes = {"styles": ("greenhouses", "village"), "condition": "snow"}
+    run(Config(output=str(tmp_path), seed=3, workers=1, **_SMALL | changes))
+    folder = tmp_path / "labelled"
+    for record in read_records(folder, "train"):
+        notes = json.loads(record["meta"]["provenance"])
+        assert set(notes["styles"]) <= set(changes["styles"])
+        assert notes["condition"] == "snow"
+    flags = json.loads((folder / "records.json").read_text())["provenance"]
+    assert "--styles=greenhouses,village" in flags["flags"]
+    assert "--condition=snow" in flags["flags"]
+    usual = (worlds[0] / "labelled" / "records.json").read_text()
+    assert "--styles" not in usual
+    assert "--condition" not in usual
+
+
+def test_each_condition_can_be_asked_for():
+    hint = typing.get_type_hints(Config)["condition"]
+    assert typing.get_args(hint) == typing.get_args(Condition)
+
+
 def test_more_scenes_leave_the_first_ones_where_they_are():
     few = {"train": 6, "validation": 2, "test": 2}
     many = {"train": 60, "validation": 20, "test": 20}
@@ -168,6 +218,7 @@ def test_a_town_is_written_as_files_that_gdal_reads(tmp_path):
         ({"frames": 0}, "--frames=0 must be at least 1"),
         ({"tile_px": 7}, "--tile_px=7 even"),
         ({"seed": -1}, "--seed=-1 must be at least 0"),
+        ({"styles": ("moon",)}, "no style moon; there are grid_suburb"),
         (
             {"train_scenes": 0, "validation_scenes": 0, "test_scenes": 0},
             "scenes wanted",

@@ -5,6 +5,7 @@ import shapely
 from data_prep.simulation.layout import Block
 from data_prep.simulation.layout import make_layout
 from data_prep.simulation.styles import STYLES
+from data_prep.simulation.styles import UNSEEN_STYLES
 
 _SIZE = {"height_m": 330.0, "width_m": 470.0}
 _TILE = shapely.box(0, 0, _SIZE["width_m"], _SIZE["height_m"])
@@ -15,7 +16,7 @@ def _layout(style, seed=0, other=None):
     return make_layout(rng, **_SIZE, styles=(style, other or style))
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", [*STYLES, *UNSEEN_STYLES])
 def test_blocks_cover_the_ground_without_lying_on_each_other(style):
     blocks = _layout(style)[1]
     rings = [shapely.Polygon(block.ring_m) for block in blocks]

@@ -1,8 +1,12 @@
+import dataclasses
 import json
+import typing
 
 import numpy as np
 import pytest
 
+from data_prep.simulation.conditions import Condition
+from data_prep.simulation.conditions import to_eight_bit
 from data_prep.simulation.scene import MARGIN_PX
 from data_prep.simulation.scene import SceneSettings
 from data_prep.simulation.scene import centroids_row_col_px
@@ -47,6 +51,60 @@ def test_a_scene_depends_on_seed_and_place_alone(scene):
         assert not np.array_equal(other.image, scene.image)
 
 
+@pytest.fixture(scope="module")
+def changed():
+    """The same scene under each condition."""
+    return {name: _scene(condition=name) for name in typing.get_args(Condition)}
+
+
+def test_conditions_change_what_sentinel_2_sees_and_nothing_else(
+    scene, changed
+):
+    np.testing.assert_array_equal(changed["ordinary"].stack.dn, scene.stack.dn)
+    for name, other in changed.items():
+        np.testing.assert_array_equal(other.image, scene.image)
+        for key, plane in make_labels(scene).items():
+            np.testing.assert_array_equal(make_labels(other)[key], plane)
+        for field in dataclasses.fields(scene.stack):
+            same = np.array_equal(
+                getattr(other.stack, field.name),
+                getattr(scene.stack, field.name),
+            )
+            assert same == (field.name != "dn" or name == "ordinary")
+
+
+def test_snow_haze_and_eight_bits_show_in_the_digital_numbers(scene, changed):
+    def dn(name):
+        return changed[name].stack.dn[scene.stack.valid > 0].astype(float)
+
+    ordinary, snow, haze = (dn(n) for n in ("ordinary", "snow", "haze"))
+    blue, near, short = range(3)
+    assert snow[:, blue].mean() > 3 * ordinary[:, blue].mean()
+    assert snow[:, near].mean() > 1.2 * ordinary[:, near].mean()
+    assert snow[:, short].mean() < 0.8 * ordinary[:, short].mean()
+    assert haze[:, blue].mean() > ordinary[:, blue].mean() + 800
+    assert haze.shape == ordinary.shape
+    np.testing.assert_array_equal(
+        changed["eight_bit"].stack.dn, to_eight_bit(scene.stack.dn)
+    )
+
+
+def test_snow_hides_the_season():
+    spread = {}
+    for name in ("ordinary", "snow"):
+        settings = _settings(condition=name, frames=16)
+        stack = make_scene(settings, _GRID, (3, 3), "farmland").stack
+        # Infrared over blue: free of the gain of a date, not of its leaves.
+        ratio = [
+            np.median(dn[..., 1] / dn[..., 0].astype(float))
+            for dn, valid in zip(stack.dn, stack.valid, strict=True)
+            if valid.mean() > 0.9
+        ]
+        spread[name] = np.std(ratio) / np.mean(ratio)
+    assert spread["ordinary"] > 0.05
+    assert spread["snow"] < 0.012  # 0.019 if leaves showed through
+
+
 def test_the_density_of_centroids_counts_the_buildings_of_the_tile(scene):
     labels = make_labels(scene)
     points = centroids_row_col_px(scene)
@@ -71,5 +129,8 @@ def test_a_record_says_what_it_is_and_labels_only_where_asked(scene):
     notes = json.loads(meta["provenance"])
     assert notes["simulated"] is True
     assert notes["buildings"] == len(centroids_row_col_px(scene))
+    assert "condition" not in notes
+    snowy = to_example(scene, _settings(condition="snow"), "a", labels=False)
+    assert json.loads(snowy["meta"]["provenance"])["condition"] == "snow"
     labelled = to_example(scene, settings, "a", labels=True)
     assert set(labelled["label"]) >= {"building", "road", "height_m"}

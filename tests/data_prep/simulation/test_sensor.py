@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from data_prep.simulation.conditions import haze_layer
 from data_prep.simulation.sensor import MARGIN_M
 from data_prep.simulation.sensor import SensorSettings
 from data_prep.simulation.sensor import mtf_at_nyquist
@@ -144,6 +145,41 @@ def test_the_offset_is_added_to_the_digital_numbers():
     assert (difference == 1000).all()
     assert stacks[0].dn.dtype == np.uint16
     assert stacks[0].dn.shape == (6, 4, 6, 1)
+
+
+def test_heavy_haze_lies_over_each_frame_and_no_mask_finds_it():
+    bands = ("B2", "B12")
+    planes = np.full((2, *_plane_shape(8, 14)), 0.2, np.float32)
+    clear, hazy = (
+        simulate_stack(
+            planes,
+            _TIMES,
+            _settings(bands, partly_cloudy=0.0, cloudy=0.0, haze_depth=depth),
+            np.random.default_rng(6),
+        )
+        for depth in (None, (2.0, 2.0))
+    )
+    np.testing.assert_array_equal(hazy.valid, clear.valid)
+    np.testing.assert_array_equal(hazy.shift_m, clear.shift_m)
+    layer = haze_layer(2.0, bands)
+    expected = clear.dn * layer.contrast + 10_000 * layer.path
+    # The same noise, but shot noise grows with the signal.
+    means = [stack.mean((1, 2)) for stack in (hazy.dn, expected)]
+    np.testing.assert_allclose(*means, rtol=2e-3)
+
+
+def test_each_date_has_haze_of_its_own_within_the_range():
+    planes = np.full((1, *_plane_shape(4, 6)), 0.1, np.float32)
+    settings = _settings(
+        ("B2",), cloudy=0.0, partly_cloudy=0.0, haze_depth=(1.0, 3.0)
+    )
+    rng = np.random.default_rng(1)
+    stack = simulate_stack(planes, _TIMES, settings, rng)
+    means = stack.dn.mean((1, 2, 3)) / 1e4
+    low, high = (haze_layer(depth, ("B2",)).path[0] for depth in (1.0, 3.0))
+    assert means.min() > low
+    assert means.max() < high + 0.1
+    assert len(np.unique(means.round(3))) == len(_TIMES)
 
 
 def test_clouds_are_bright_and_the_mask_finds_most_of_them():

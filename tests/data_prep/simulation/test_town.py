@@ -10,6 +10,8 @@ from data_prep.simulation.light import Sun
 from data_prep.simulation.occupancy import PIXEL_M
 from data_prep.simulation.render import paint
 from data_prep.simulation.styles import STYLES
+from data_prep.simulation.styles import UNSEEN_STYLES
+from data_prep.simulation.styles import weights_of
 from data_prep.simulation.town import make_town
 
 _SUN = Sun(150.0, 45.0)
@@ -31,7 +33,7 @@ def _iou(a, b):
     return (a & b).sum() / (a | b).sum()
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", [*STYLES, *UNSEEN_STYLES])
 def test_each_style_builds_a_town_whose_parts_lie_inside(style):
     town = _town(style)
     assert town.styles[0] == style
@@ -43,12 +45,13 @@ def test_each_style_builds_a_town_whose_parts_lie_inside(style):
         assert 15 < footprint.area < 6000
         assert 2.0 <= item.height_m < 120
         # Free ground around it may reach in where it does not.
-        assert shapely.box(0, 0, 310, 230).distance(footprint) < 5
+        reach = shapely.box(*footprint.bounds)
+        assert shapely.box(0, 0, 310, 230).distance(reach) < 5
 
 
 def test_buildings_hardly_overlap_each_other_or_streets():
     overlap = total = on_street = 0.0
-    for seed, style in enumerate(STYLES):
+    for seed, style in enumerate([*STYLES, *UNSEEN_STYLES]):
         town = _town(style, seed)
         shapes = [b.footprint for b in town.buildings]
         total += sum(s.area for s in shapes)
@@ -74,6 +77,41 @@ def test_footprints_have_the_size_of_real_towns():
     )
     assert 100 < np.median(areas) < 260
     assert (areas < 40).mean() < 0.15
+
+
+def test_town_and_neighbour_are_of_the_styles_that_are_drawn():
+    def drawn(**keywords):
+        towns = (
+            make_town(
+                np.random.default_rng(seed),
+                height_m=60.0,
+                width_m=50.0,
+                **keywords,
+            )
+            for seed in range(40)
+        )
+        return {town.styles for town in towns}
+
+    weights = weights_of(("greenhouses", "farmland"))
+    names = {name for pair in drawn(weights=weights) for name in pair}
+    assert names == {"greenhouses", "farmland"}
+    assert ("greenhouses", "farmland") in drawn(weights=weights)
+    for pair in drawn():
+        assert set(pair) <= STYLES.keys()
+
+
+def test_a_settlement_of_huts_stands_on_bare_soil_with_few_streets():
+    huts = [_town("informal_settlement", seed) for seed in range(4)]
+    suburbs = [_town("grid_suburb", seed) for seed in range(4)]
+    assert all(town.ground in (town.soil, "dry_grass") for town in huts)
+    streets, usual = (
+        sum(len(town.streets) for town in towns) for towns in (huts, suburbs)
+    )
+    assert streets < 0.3 * usual
+    number, few = (
+        sum(len(town.buildings) for town in towns) for towns in (huts, suburbs)
+    )
+    assert number > 8 * few
 
 
 def test_the_same_seed_builds_the_same_town_and_another_another():
