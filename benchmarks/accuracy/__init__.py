@@ -1,0 +1,1 @@
+"""The accuracy benchmark: everything trained, scored and put in one table."""
