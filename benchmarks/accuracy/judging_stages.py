@@ -1,0 +1,147 @@
+"""Stages that look at what was trained: windows, costs, pictures."""
+
+from typing import Any
+
+from benchmarks.accuracy import models
+from benchmarks.accuracy.model_stages import scoring_s
+from benchmarks.accuracy.models import make_models
+from benchmarks.accuracy.preset import STANDARD_NETWORK
+from benchmarks.accuracy.preset import BenchmarkPreset
+from benchmarks.accuracy.setup import Setup
+from benchmarks.accuracy.stage import Stage
+
+_WORLD_SEEDS_APART = 1_000_003  # so that worlds of two runs never meet
+# Worlds that differ from the one learnt from in one thing.
+CONDITIONS = ("snow", "haze", "eight_bit")
+STYLE = "unseen_style"
+UNSEEN_WORLDS = (STYLE, *CONDITIONS)
+# Drawn beside one another on test scenes.
+PICTURED = (
+    models.TEACHER,
+    models.STUDENT,
+    "hard_label_student",
+    "bicubic_unet",
+    "u_tae",
+)
+
+
+def judge_windows(setup: Setup) -> list[Stage]:
+    """Worlds out of distribution, and what the student says of each."""
+    preset, layout = setup.preset, setup.layout
+    stages = []
+    for number, world in enumerate(UNSEEN_WORLDS):
+        change = {"condition": world} if world in CONDITIONS else {}
+        if world == STYLE:
+            change = {"styles": preset.unseen_styles}
+        folder = layout.unseen_world(world)
+        stages.append(
+            Stage(
+                name=world,
+                program="data_prep.simulate",
+                flags={
+                    "output": folder,
+                    "train_scenes": 0,
+                    "validation_scenes": 0,
+                    "test_scenes": preset.unseen_scenes,
+                    # As many to choose from: clearer ones look more usual.
+                    "frames": preset.world_frames,
+                    # Other towns than those of the test split.
+                    "seed": setup.seed + (number + 1) * _WORLD_SEEDS_APART,
+                    **change,
+                    "overwrite": True,
+                },
+                makes=(folder,),
+                seconds=preset.pace.scene_s * preset.unseen_scenes,
+            )
+        )
+        stages.append(_judge(setup, world, folder / models.LABELLED, world))
+    stages.append(
+        _judge(setup, "world", layout.records(models.LABELLED), "test")
+    )
+    return stages
+
+
+def time_networks(setup: Setup) -> list[Stage]:
+    """What every network costs, in both precisions."""
+    preset, stages = setup.preset, []
+    for network, size in timed_networks(preset):
+        large = (network, size) in preset.large_networks
+        student = (network, size) == (STANDARD_NETWORK, preset.student_preset)
+        frames = preset.timed_frames if student else (preset.frames,)
+        output = setup.layout.cost(network, size)
+        stages.append(
+            Stage(
+                name=timing_name(network, size),
+                program="benchmarks.accuracy.time_network",
+                flags={
+                    "network": network,
+                    "preset": size,
+                    "frame_counts": frames,
+                    # A step of these on this machine tells nobody much.
+                    "train": not large,
+                    "frames": preset.frames,
+                    "batch_size": preset.batch_size,
+                    "crop_px": preset.crop_px,
+                    "repeats": 1 if large else preset.timing_repeats,
+                    "output": output,
+                },
+                makes=(output,),
+                seconds=preset.pace.timing_s,
+            )
+        )
+    return stages
+
+
+def timed_networks(preset: BenchmarkPreset) -> list[tuple[str, str]]:
+    """(network, preset) of every network whose cost is measured."""
+    of_models = {
+        (
+            model.changes.get("network", STANDARD_NETWORK),
+            preset.teacher_preset
+            if model.is_teacher
+            else preset.student_preset,
+        ): None
+        for model in make_models(preset).values()
+    }
+    return list(of_models | dict.fromkeys(preset.large_networks))
+
+
+def timing_name(network: str, preset: str) -> str:
+    """Of the stage that times a network."""
+    return f"time_{network}_{preset}"
+
+
+def draw_examples(setup: Setup) -> Stage:
+    """Some models beside one another on test scenes."""
+    layout = setup.layout
+    return Stage(
+        name="examples",
+        program="s2distill.evaluate",
+        flags={
+            "records": layout.records(models.LABELLED),
+            "models": tuple(
+                f"{name}={layout.model(name)}" for name in PICTURED
+            ),
+            "output": layout.examples,
+        },
+        makes=(layout.examples,),
+        needs=PICTURED,
+        seconds=len(PICTURED) * scoring_s(setup),
+    )
+
+
+def _judge(setup: Setup, world: str, records: Any, name: str) -> Stage:
+    layout = setup.layout
+    return Stage(
+        name=f"windows_{name}",
+        program="benchmarks.accuracy.judge_windows",
+        flags={
+            "model": layout.saved_model(models.STUDENT),
+            "records": records,
+            "frames": setup.preset.frames,
+            "output": layout.windows(name),
+        },
+        makes=(layout.windows(name),),
+        needs=(world, f"export_{models.STUDENT}"),
+        seconds=scoring_s(setup),
+    )
