@@ -1,4 +1,4 @@
-"""Losses of the five answers, each as a sum and its weight.
+"""Losses of the six answers, each as a sum and its weight.
 
 A mean over the valid pixels of one replica is not the mean over those of
 the whole batch, so nothing here divides: `objective.combine` does, once.
@@ -38,13 +38,9 @@ def binary_cross_entropy(
         teacher_logits = ops.log(bounded) - ops.log1p(-bounded)
         probs = ops.sigmoid(teacher_logits / temperature)
         logits = logits / temperature
-    # max(x, 0) - x p + log(1 + exp(-|x|)) never overflows.
-    nats = (
-        ops.relu(logits)
-        - logits * probs
-        + ops.log1p(ops.exp(-ops.absolute(logits)))
-    )
-    return _weighted(nats * temperature**2, weight)
+    # log(1 + exp(x)) - x p; one pass, and it never overflows.
+    total, number = _weighted(ops.softplus(logits) - logits * probs, weight)
+    return total * temperature**2, number
 
 
 def overlap_loss(logits: Any, probs: Any, weight: Any) -> tuple[Any, Any]:
@@ -114,6 +110,47 @@ def height_error(height_m: Any, target_m: Any, weight: Any) -> tuple[Any, Any]:
     tallness = 1.0 + ops.maximum(target_m, 0.0) / _HEIGHT_UNIT_M
     error = ops.absolute(height_m - target_m) / _HEIGHT_UNIT_M
     return _weighted(error, weight * tallness)
+
+
+def height_scale_nats(
+    scale_m: Any, error_m: Any, weight: Any
+) -> tuple[Any, Any]:
+    """Negative log-likelihood of errors under a Laplace distribution.
+
+    |e| / b + log(2 b), least where b is the mean of |e|. It teaches the scale
+    alone: were the height to learn from it too, a large b would buy off the
+    buildings that are hard, which are the tall ones. And it weighs all
+    buildings alike, so that intervals cover what they say of all of them.
+
+    Args:
+      scale_m: Predicted scale b, above 0.
+      error_m: |e|, as `absolute_error_m` gives it; gets no gradient.
+      weight: At least 0.
+
+    Returns:
+      (sum in nats, sum of weights).
+    """
+    error_m = ops.stop_gradient(error_m)
+    return _weighted(error_m / scale_m + ops.log(2.0 * scale_m), weight)
+
+
+def absolute_error_m(height_m: Any, target_m: Any, spread_m: Any = None) -> Any:
+    """What |height - truth| is to be expected, m.
+
+    Where the truth is Laplace distributed about the target with scale s, and
+    the height lies d beside the target, it is |d| + s exp(-|d| / s): s where
+    both agree, |d| where they are far apart.
+
+    Args:
+      height_m: Predicted.
+      target_m: A label, or a teacher's height.
+      spread_m: Scale s of the target, a teacher's; 0 at labels. None is 0.
+    """
+    apart = ops.absolute(height_m - target_m)
+    if spread_m is None:
+        return apart
+    # At s = 0 the second term is 0 whatever the exponential is.
+    return apart + spread_m * ops.exp(-apart / ops.maximum(spread_m, 1e-3))
 
 
 def image_error(image: Any, target: Any, weight: Any) -> tuple[Any, Any]:

@@ -10,12 +10,23 @@ from typing import Any
 from keras import ops
 
 from s2distill.errors import ConfigError
+from s2distill.training import alignment
 from s2distill.training import losses
+from s2distill.training.edge import weigh_edges
+from s2distill.training.mixture import Target
+from s2distill.training.mixture import mix_targets
+
+# Between the label shifts that are tried: finer ones gain less than a loss
+# blurred by 10 m frames can tell.
+_SHIFT_STEP_M = 1.0
+_EDGE_M = 2.0  # what is near an outline
+
+_MASKS = ("building", "road")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Objective:
-    """Weights of the parts of the loss.
+    """Weights of the parts of the loss, and how targets are read.
 
     Attributes:
       hard_share: Share of the labels a person drew, 0 to 1, where a place
@@ -27,8 +38,14 @@ class Objective:
       overlap: Weight of the overlap loss within each mask's part.
       density: Weight of the centroid density.
       height: Weight of the height.
+      height_scale: Weight of the height's scale.
       image: Weight of the grey image.
+      hint: Weight of the teacher's features, see `hint.FeatureHint`.
       temperature: Of teacher and network in the mask losses.
+      edge_weight: A mask's pixels near its outlines weigh 1 + this.
+      label_shift_m: Longest shift of an example's targets; the loss is taken
+        at the best one. 0 takes them where they lie.
+      label_gsd_m: Side of a label pixel.
     """
 
     hard_share: float = 1.0
@@ -37,22 +54,37 @@ class Objective:
     overlap: float = 1.0
     density: float = 0.5
     height: float = 0.5
+    height_scale: float = 0.1
     image: float = 0.2
+    hint: float = 0.0
     temperature: float = 1.0
+    edge_weight: float = 0.0
+    label_shift_m: float = 0.0
+    label_gsd_m: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0 <= self.hard_share <= 1:
             raise ConfigError(
                 f"hard_share must lie in 0 to 1, got {self.hard_share}"
             )
-        if self.temperature <= 0:
-            raise ConfigError(
-                f"temperature must be positive, got {self.temperature}"
-            )
+        for name in ("temperature", "label_gsd_m"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(
+                    f"{name} must be positive, got {getattr(self, name)}"
+                )
+        for name in ("edge_weight", "label_shift_m", "hint"):
+            if getattr(self, name) < 0:
+                raise ConfigError(
+                    f"{name} must be at least 0, got {getattr(self, name)}"
+                )
 
 
 def compute_losses(
-    objective: Objective, answers: dict[str, Any], targets: dict[str, Any]
+    objective: Objective,
+    answers: dict[str, Any],
+    targets: dict[str, Any],
+    *,
+    sees_image: bool = False,
 ) -> dict[str, tuple[Any, Any]]:
     """Each part of the loss as (sum, weight).
 
@@ -60,22 +92,22 @@ def compute_losses(
       objective: Weights and temperature.
       answers: Of a network, see `models.heads`.
       targets: Of the pipeline, see `data.pipeline`.
+      sees_image: Whether the network is fed the 50 cm image: then labels are
+        shifted against that, and the grey image is not.
 
     Returns:
       Dictionary with some of "building", "road", "density", "height",
-      "image": those whose targets are in the batch.
+      "height_scale", "image": those whose targets are in the batch.
     """
-    mixed = mix_targets(objective, targets)
-    parts = {}
-    for mask in ("building", "road"):
-        if mask in mixed:
-            probs, weight = mixed[mask]
-            logits = answers[f"{mask}_logits"]
-            nats, total = losses.binary_cross_entropy(
-                logits, probs, weight, temperature=objective.temperature
-            )
-            apart, _ = losses.overlap_loss(logits, probs, weight)
-            parts[mask] = nats + objective.overlap * apart, total
+    mixed = mix_targets(targets, hard_share=objective.hard_share)
+    if objective.label_shift_m and any(mask in mixed for mask in _MASKS):
+        fixed = {"image": mixed.pop("image")} if sees_image else {}
+        mixed = _align(objective, answers, mixed) | fixed
+    parts = {
+        mask: _mask_loss(objective, answers[f"{mask}_logits"], *mixed[mask])
+        for mask in _MASKS
+        if mask in mixed
+    }
     if "density" in mixed:
         parts["density"] = losses.density_divergence(
             answers["centroid_density"], *mixed["density"]
@@ -84,11 +116,17 @@ def compute_losses(
         parts["height"] = losses.height_error(
             answers["height_m"], *mixed["height"]
         )
-    if "image_grey" in targets:
+    if "height_scale" in mixed:
+        target_m, weight, *spread_m = mixed["height_scale"]
+        error_m = losses.absolute_error_m(
+            answers["height_m"], target_m, *spread_m
+        )
+        parts["height_scale"] = losses.height_scale_nats(
+            answers["height_scale_m"], error_m, weight
+        )
+    if "image" in mixed:
         parts["image"] = losses.image_error(
-            answers["image_grey"],
-            targets["image_grey"],
-            targets["image_weight"],
+            answers["image_grey"], *mixed["image"]
         )
     return parts
 
@@ -102,59 +140,37 @@ def combine(objective: Objective, parts: dict[str, tuple[Any, Any]]) -> Any:
     return total
 
 
-def mix_targets(
-    objective: Objective, targets: dict[str, Any]
-) -> dict[str, tuple[Any, Any]]:
-    """Hard labels and the teacher's answers as one target with its weight.
-
-    The mixture is of targets, not of losses: for cross-entropy and the
-    density divergence both give the same gradient.
-    """
-    hard = {
-        "building": ("building", "building_weight"),
-        "road": ("road", "road_weight"),
-        "density": ("centroid_density", "building_weight"),
-        "height": ("height_m", "height_weight"),
-    }
-    mixed = {}
-    for name, (label, label_weight) in hard.items():
-        pairs = []
-        if label in targets and objective.hard_share > 0:
-            pairs.append(
-                (targets[label], targets[label_weight], objective.hard_share)
-            )
-        soft = _teacher_target(name, targets)
-        if soft is not None and objective.hard_share < 1:
-            pairs.append((*soft, 1 - objective.hard_share))
-        if pairs:
-            mixed[name] = _average(pairs)
-    return mixed
+def _mask_loss(
+    objective: Objective, logits: Any, probs: Any, weight: Any
+) -> tuple[Any, Any]:
+    if objective.edge_weight:
+        weight = weigh_edges(
+            probs,
+            weight,
+            edge_weight=objective.edge_weight,
+            radius_px=_to_px(_EDGE_M, objective),
+        )
+    nats, total = losses.binary_cross_entropy(
+        logits, probs, weight, temperature=objective.temperature
+    )
+    apart, _ = losses.overlap_loss(logits, probs, weight)
+    return nats + objective.overlap * apart, total
 
 
-def _teacher_target(
-    name: str, targets: dict[str, Any]
-) -> tuple[Any, Any] | None:
-    key, answer = {
-        "building": ("teacher_building_probs", "building"),
-        "road": ("teacher_road_probs", "road"),
-        "density": ("teacher_centroid_density", "building"),
-        "height": ("teacher_height_m", "height"),
-    }[name]
-    if key not in targets:
-        return None
-    weight = targets[f"teacher_{answer}_weight"]
-    if name == "height":
-        # A height means something only where the teacher sees a building.
-        weight = weight * targets["teacher_building_probs"]
-    return targets[key], weight
+def _align(
+    objective: Objective, answers: dict[str, Any], mixed: dict[str, Target]
+) -> dict[str, Target]:
+    shifts = alignment.find_shifts(
+        [
+            (answers[f"{mask}_logits"], *mixed[mask])
+            for mask in _MASKS
+            if mask in mixed
+        ],
+        radius_px=objective.label_shift_m / objective.label_gsd_m,
+        step_px=_to_px(_SHIFT_STEP_M, objective),
+    )
+    return alignment.shift_targets(mixed, shifts)
 
 
-def _average(pairs: list[tuple[Any, Any, float]]) -> tuple[Any, Any]:
-    """Weighted mean of targets; weight 1 where any of them has weight 1."""
-    if len(pairs) == 1:
-        value, weight, _ = pairs[0]
-        return value, weight
-    total = sum(weight * share for _, weight, share in pairs)
-    value = sum(value * weight * share for value, weight, share in pairs)
-    weight = ops.maximum(pairs[0][1], pairs[1][1])
-    return value / ops.maximum(total, 1e-6), weight
+def _to_px(length_m: float, objective: Objective) -> int:
+    return max(1, round(length_m / objective.label_gsd_m))

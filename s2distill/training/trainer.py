@@ -10,18 +10,24 @@ from typing import Any
 import keras
 from keras import ops
 
+from s2distill.errors import ConfigError
+from s2distill.training.hint import FEATURES
+from s2distill.training.hint import FeatureHint
+from s2distill.training.hint import answer_with_features
 from s2distill.training.objective import Objective
 from s2distill.training.objective import combine
 from s2distill.training.objective import compute_losses
 
-_PARTS = ("building", "road", "density", "height", "image")
+_PARTS = ("building", "road", "density", "height", "height_scale", "image")
+_HINT = "hint"
 _ANSWERS = ("building", "road", "height")
 
 
 class Trainer(keras.Model):
     """Trains `network` towards labels, soft answers, or a live teacher.
 
-    Only the network is saved; this class is scaffolding.
+    Only the network is saved; this class is scaffolding, and so is what leads
+    the network's features to the teacher's, if the objective asks for hints.
 
     Attributes:
       network: What is trained; its answers are those of `models.heads`.
@@ -30,6 +36,10 @@ class Trainer(keras.Model):
         the 50 cm image of the batch; None where the records hold them.
       teacher_answers: What it is asked: those of "building", "road" and
         "height" that it was trained for.
+
+    Raises:
+      ConfigError: If hints are asked for and there is no teacher, or one of
+        the networks has none to give or to take.
     """
 
     def __init__(
@@ -49,14 +59,19 @@ class Trainer(keras.Model):
         self.teacher_answers = tuple(teacher_answers)
         if teacher is not None:
             teacher.trainable = False
+        self.hint = None
+        if objective.hint:
+            self._add_hint()
         self.loss_parts = {
-            name: keras.metrics.Mean(name=name) for name in _PARTS
+            name: keras.metrics.Mean(name=name)
+            for name in (*_PARTS, *(_HINT,) * bool(objective.hint))
         }
         self.building_iou = SoftIntersection(name="building_iou")
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
         wanted = {name: inputs[name] for name in self.network.input}
-        return self.network(wanted, training=training)
+        network = self.network if self.hint is None else self._with_features
+        return network(wanted, training=training)
 
     def compute_loss(
         self,
@@ -67,12 +82,20 @@ class Trainer(keras.Model):
         training: bool = True,
     ) -> Any:
         targets = dict(y)
+        soft = {}
         if self.teacher is not None:
-            soft = ask_teacher(
-                self.teacher, x["image"], targets, self.teacher_answers
+            soft = ask_teacher(self.teacher, x, targets, self.teacher_answers)
+        features = soft.pop(FEATURES, None)
+        parts = compute_losses(
+            self.objective,
+            y_pred,
+            targets | soft,
+            sees_image="image" in self.network.input,
+        )
+        if self.hint is not None:
+            parts[_HINT] = self.hint(
+                y_pred[FEATURES], features, targets["image_weight"]
             )
-            targets.update(soft)
-        parts = compute_losses(self.objective, y_pred, targets)
         for name, (value, weight) in parts.items():
             mean = value / ops.maximum(weight, 1.0)
             self.loss_parts[name].update_state(
@@ -86,27 +109,39 @@ class Trainer(keras.Model):
             )
         return combine(self.objective, parts)
 
+    def _add_hint(self) -> None:
+        if self.teacher is None:
+            raise ConfigError(
+                "hints are a live teacher's features: give --teacher, or drop "
+                "--hint_weight"
+            )
+        self.teacher = answer_with_features(self.teacher)
+        self._with_features = answer_with_features(self.network)
+        self.hint = FeatureHint(self.teacher.output[FEATURES].shape[-1])
+        self.hint.build(self._with_features.output[FEATURES].shape)
+
 
 def ask_teacher(
     teacher: keras.Model,
-    image: Any,
+    inputs: dict[str, Any],
     targets: dict[str, Any],
     wanted: Sequence[str] = _ANSWERS,
 ) -> dict[str, Any]:
     """The teacher's answers as targets of the pipeline.
 
     Args:
-      teacher: Network of {"image"}.
-      image: [B, h, w, 3] in [-1, 1].
+      teacher: Network of {"image"} and perhaps {"view"}.
+      inputs: Of the batch, these two among them.
       targets: Of the batch; "image_weight" tells what the teacher sees.
       wanted: Some of "building", "road" and "height".
 
     Returns:
-      Their `teacher_` targets as in `data.batches`, without gradient.
+      Their `teacher_` targets as in `data.batches`, and "features" if the
+      teacher gives them; all without gradient.
     """
-    answers = teacher({"image": image}, training=False)
+    answers = teacher({k: inputs[k] for k in teacher.input}, training=False)
     answers = {k: ops.stop_gradient(v) for k, v in answers.items()}
-    found = {}
+    found = {k: answers[k] for k in (FEATURES,) if k in answers}
     if "building" in wanted:
         found["teacher_building_probs"] = ops.sigmoid(
             answers["building_logits"]
@@ -116,6 +151,8 @@ def ask_teacher(
         found["teacher_road_probs"] = ops.sigmoid(answers["road_logits"])
     if "height" in wanted:
         found["teacher_height_m"] = answers["height_m"]
+        if "height_scale_m" in answers:  # older teachers tell none
+            found["teacher_height_scale_m"] = answers["height_scale_m"]
     seen = targets["image_weight"]
     return found | {f"teacher_{answer}_weight": seen for answer in wanted}
 

@@ -44,3 +44,44 @@ def batches():
     }
     dataset = tf.data.Dataset.from_tensor_slices((inputs, targets))
     return dataset.repeat().batch(4)
+
+
+@pytest.fixture
+def batch():
+    """Answers and targets of a network, random ones."""
+    rng = np.random.default_rng(0)
+
+    shape = (2, 4, 3, 1)
+
+    def u(scale=1.0):
+        return (scale * rng.random(shape)).astype("float32")
+
+    weight = (rng.random(shape) < 0.5).astype("float32")
+    targets = {
+        "building": np.round(u()),
+        "road": np.round(u()),
+        "centroid_density": u(0.02),
+        "height_m": u(20),
+        "image_grey": u(),
+        "building_weight": weight,
+        "road_weight": weight,
+        "height_weight": weight,
+        "image_weight": np.ones(shape, "float32"),
+        "teacher_building_probs": u(),
+        "teacher_road_probs": u(),
+        "teacher_centroid_density": u(0.02),
+        "teacher_height_m": u(20),
+        **{
+            f"teacher_{answer}_weight": np.ones(shape, "float32")
+            for answer in ("building", "road", "height")
+        },
+    }
+    answers = {
+        "building_logits": u(),
+        "road_logits": u(),
+        "centroid_density": u(0.02),
+        "height_m": u(20),
+        "height_scale_m": 1 + u(3),
+        "image_grey": u(),
+    }
+    return answers, targets

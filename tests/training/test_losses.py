@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import ops
 
 from s2distill.training import losses
@@ -112,6 +113,80 @@ def test_a_tall_building_weighs_more():
     low_cost, _ = losses.height_error(low, target, ones)
     tall_cost, _ = losses.height_error(tall, target, ones)
     assert float(tall_cost) == pytest.approx(4 * float(low_cost))
+
+
+def test_the_best_scale_is_that_of_the_errors():
+    rng = np.random.default_rng(0)
+    # A heavy share of large errors, as of tall buildings.
+    error_m = np.abs(rng.laplace(0, rng.choice([1.0, 9.0], 4000)))
+    error_m = error_m.astype("float32").reshape(2, 40, 50, 1)
+    weight = (rng.random(error_m.shape) < 0.8).astype("float32")
+
+    def cost(scale_m):
+        scale_m = np.full_like(error_m, scale_m)
+        return _mean(losses.height_scale_nats(scale_m, error_m, weight))
+
+    best_m = float(error_m[weight > 0].mean())
+    assert cost(best_m) < min(cost(best_m * 0.97), cost(best_m * 1.03))
+    assert cost(best_m) == pytest.approx(1 + math.log(2 * best_m), rel=1e-5)
+
+
+def test_a_scale_learnt_from_laplace_errors_recovers_it_and_its_interval():
+    rng = np.random.default_rng(1)
+    true_m = 2.5
+    target_m = rng.laplace(8, true_m, (1, 200, 100, 1)).astype("float32")
+    height_m = np.full_like(target_m, 8)
+    scale = tf.Variable(0.0)  # logarithm of it
+    for _ in range(60):
+        with tf.GradientTape() as tape:
+            error_m = losses.absolute_error_m(height_m, target_m)
+            nats, number = losses.height_scale_nats(
+                tf.exp(scale) * np.ones_like(target_m),
+                error_m,
+                np.ones_like(target_m),
+            )
+            loss = nats / number
+        scale.assign_sub(0.3 * tape.gradient(loss, scale))
+    found_m = math.exp(float(scale))
+    # The mean of 20,000 errors errs by 1 %.
+    assert found_m == pytest.approx(true_m, rel=0.03)
+    for share in (0.5, 0.9):
+        half_width_m = -found_m * math.log(1 - share)
+        inside = np.mean(np.abs(target_m - height_m) < half_width_m)
+        assert inside == pytest.approx(share, abs=0.01)
+
+
+def test_the_error_that_a_scale_is_learnt_from_gets_no_gradient():
+    height_m = tf.Variable(tf.ones(SHAPE))
+    scale_m = tf.Variable(tf.ones(SHAPE))
+    with tf.GradientTape() as tape:
+        error_m = losses.absolute_error_m(height_m, 5 * tf.ones(SHAPE))
+        loss, _ = losses.height_scale_nats(scale_m, error_m, tf.ones(SHAPE))
+    of_height, of_scale = tape.gradient(loss, [height_m, scale_m])
+    assert of_height is None
+    # 1 / b - |e| / b^2
+    np.testing.assert_allclose(of_scale, 1 - 4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("apart_m", [0.0, 0.7, 6.0])
+def test_an_error_is_expected_over_where_a_teacher_thinks_the_truth_is(
+    apart_m,
+):
+    draws_m = np.random.default_rng(0).laplace(10, 1.5, 400_000)
+    want = np.abs(10 + apart_m - draws_m).mean()
+    found = losses.absolute_error_m(
+        *(np.array([v], "float32") for v in (10 + apart_m, 10, 1.5))
+    )
+    assert float(found[0]) == pytest.approx(want, rel=0.01)
+
+
+def test_a_label_is_a_target_without_spread():
+    heights = np.array([3.0, 8.0, 8.0], "float32")
+    label = np.array([8.0, 8.0, 7.999], "float32")
+    want = np.abs(heights - label)
+    for spread in ((), (np.zeros(3, "float32"),)):
+        found = losses.absolute_error_m(heights, label, *spread)
+        np.testing.assert_allclose(found, want, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -1,55 +1,12 @@
 import numpy as np
 import pytest
-from keras import ops
 
 from s2distill.errors import ConfigError
 from s2distill.training.objective import Objective
 from s2distill.training.objective import combine
 from s2distill.training.objective import compute_losses
-from s2distill.training.objective import mix_targets
 
 SHAPE = (2, 4, 3, 1)
-
-
-@pytest.fixture
-def batch():
-    rng = np.random.default_rng(0)
-
-    def u(scale=1.0):
-        return (scale * rng.random(SHAPE)).astype("float32")
-
-    weight = (rng.random(SHAPE) < 0.5).astype("float32")
-    targets = {
-        "building": np.round(u()),
-        "road": np.round(u()),
-        "centroid_density": u(0.02),
-        "height_m": u(20),
-        "image_grey": u(),
-        "building_weight": weight,
-        "road_weight": weight,
-        "height_weight": weight,
-        "image_weight": np.ones(SHAPE, "float32"),
-        "teacher_building_probs": u(),
-        "teacher_road_probs": u(),
-        "teacher_centroid_density": u(0.02),
-        "teacher_height_m": u(20),
-        **{
-            f"teacher_{answer}_weight": np.ones(SHAPE, "float32")
-            for answer in ("building", "road", "height")
-        },
-    }
-    answers = {
-        "building_logits": u(),
-        "road_logits": u(),
-        "centroid_density": u(0.02),
-        "height_m": u(20),
-        "image_grey": u(),
-    }
-    return answers, targets
-
-
-def _np(x):
-    return ops.convert_to_numpy(x)
 
 
 def test_hard_share_one_is_blind_to_the_teacher(batch):
@@ -82,31 +39,6 @@ def test_a_hard_teacher_equals_the_labels(batch):
     assert float(hard["building"][0]) == pytest.approx(
         float(soft["building"][0]), rel=1e-6
     )
-
-
-def test_the_mixture_is_the_share_where_both_are_and_either_alone(batch):
-    _, targets = batch
-    value, weight = mix_targets(Objective(hard_share=0.25), targets)["building"]
-    both = targets["building_weight"] > 0
-    mixed = (
-        0.25 * targets["building"] + 0.75 * targets["teacher_building_probs"]
-    )
-    want = np.where(both, mixed, targets["teacher_building_probs"])
-    np.testing.assert_allclose(_np(value), want, atol=1e-6)
-    assert (_np(weight) == 1).all()
-
-    targets["teacher_building_weight"] *= 0
-    value, weight = mix_targets(Objective(hard_share=0.25), targets)["building"]
-    np.testing.assert_allclose(
-        _np(value)[both], targets["building"][both], atol=1e-6
-    )
-    np.testing.assert_array_equal(_np(weight), targets["building_weight"])
-
-
-def test_a_soft_height_counts_by_how_sure_the_teacher_is_of_a_building(batch):
-    _, targets = batch
-    _, weight = mix_targets(Objective(hard_share=0.0), targets)["height"]
-    np.testing.assert_allclose(_np(weight), targets["teacher_building_probs"])
 
 
 @pytest.mark.parametrize("hard_share", [0.0, 0.5])
@@ -154,7 +86,9 @@ def test_targets_that_are_absent_add_nothing(batch):
     }
 
 
-@pytest.mark.parametrize("part", ["building", "road", "density", "height"])
+@pytest.mark.parametrize(
+    "part", ["building", "road", "density", "height", "height_scale"]
+)
 def test_each_weight_moves_the_loss(batch, part):
     answers, targets = batch
     light, heavy = Objective(), Objective(**{part: 7.0})
@@ -173,11 +107,126 @@ def test_a_batch_without_any_label_gives_zero_not_nan(batch):
     assert float(loss) == pytest.approx(0, abs=1e-6)
 
 
+def test_a_batch_of_labels_alone_teaches_the_scale_their_errors(batch):
+    answers, targets = batch
+    value, weight = compute_losses(Objective(), answers, targets)[
+        "height_scale"
+    ]
+    known = targets["height_weight"] > 0
+    scale_m = answers["height_scale_m"][known]
+    error_m = np.abs(answers["height_m"] - targets["height_m"])[known]
+    want = np.sum(error_m / scale_m + np.log(2 * scale_m))
+    assert float(value) == pytest.approx(want, rel=1e-4)
+    assert float(weight) == known.sum()
+
+
+def test_edges_weigh_more_in_the_masks_alone(batch):
+    answers, targets = batch
+    for name in ("building", "road"):
+        targets[name] = np.zeros_like(targets[name])
+        targets[name][0, :, 0] = 1  # the second place has no outline
+        targets[f"{name}_weight"] = np.ones_like(targets[name])
+    gsd_m = 2.0  # one pixel to either side is near
+    plain, heavy = (
+        compute_losses(
+            Objective(edge_weight=w, label_gsd_m=gsd_m), answers, targets
+        )
+        for w in (0.0, 3.0)
+    )
+    for name in plain:
+        if name in ("building", "road"):
+            # Two of three columns of one place of 4 x 3 pixels.
+            assert float(plain[name][1]) == 24
+            assert float(heavy[name][1]) == 24 + 3 * 8
+        else:
+            assert float(heavy[name][0]) == float(plain[name][0])
+
+
+_SHIFTED = Objective(label_shift_m=3.0, label_gsd_m=1.0)
+
+
+@pytest.fixture
+def moved_batch():
+    """A network that is right, and targets one of which lies beside it."""
+    rng = np.random.default_rng(0)
+    shape = (2, 24, 28, 1)
+    truth = (rng.random((2, 8, 7, 1)) < 0.5).repeat(3, 1).repeat(4, 2)
+    truth = truth.astype("float32")
+    answers = {
+        "building_logits": 8 * truth - 4,
+        "road_logits": np.zeros(shape, "float32"),
+        "centroid_density": 0.01 * truth + 1e-3,
+        "height_m": 9 * truth,
+        "height_scale_m": np.ones(shape, "float32"),
+        "image_grey": truth,
+    }
+    there = truth.copy()
+    there[1] = np.roll(truth[1], (2, -1), axis=(0, 1))
+    ones = np.ones(shape, "float32")
+    targets = {
+        "building": there,
+        "centroid_density": 0.01 * there,
+        "height_m": 9 * there,
+        "image_grey": there,
+    } | {f"{k}_weight": ones for k in ("building", "height", "image")}
+    return answers, targets
+
+
+def _means(parts):
+    return {name: float(v) / float(w) for name, (v, w) in parts.items()}
+
+
+def test_the_loss_is_taken_where_the_labels_fit(moved_batch):
+    answers, targets = moved_batch
+    straight = _means(compute_losses(Objective(), answers, targets))
+    shifted = _means(compute_losses(_SHIFTED, answers, targets))
+    assert set(shifted) == set(straight)
+    assert straight["height"] > 0.1
+    assert shifted["height"] == pytest.approx(0, abs=1e-6)
+    assert shifted["image"] == pytest.approx(0, abs=1e-6)
+    assert shifted["building"] < 0.1 * straight["building"]
+    assert shifted["density"] < straight["density"]
+
+
+def test_labels_shift_against_an_image_that_the_network_sees(moved_batch):
+    answers, targets = moved_batch
+    blind, sees = (
+        _means(compute_losses(_SHIFTED, answers, targets, sees_image=s))
+        for s in (False, True)
+    )
+    straight = _means(compute_losses(Objective(), answers, targets))
+    assert sees["image"] == straight["image"]
+    assert sees["building"] == blind["building"]
+
+
+def test_labels_in_place_cost_what_they_cost_without_shifts(moved_batch):
+    answers, targets = (
+        {k: v[:1] for k, v in side.items()} for side in moved_batch
+    )
+    straight = compute_losses(Objective(), answers, targets)
+    shifted = compute_losses(_SHIFTED, answers, targets)
+    for name, (value, weight) in straight.items():
+        assert float(shifted[name][0]) == float(value)
+        assert float(shifted[name][1]) == float(weight)
+
+
+def test_a_shift_needs_a_mask(moved_batch):
+    answers, targets = moved_batch
+    only = {k: v for k, v in targets.items() if k.startswith("height")}
+    assert _means(compute_losses(_SHIFTED, answers, only)) == _means(
+        compute_losses(Objective(), answers, only)
+    )
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"hard_share": 1.5}, "hard_share must lie in 0 to 1, got 1.5"),
         ({"temperature": 0.0}, "temperature must be positive, got 0.0"),
+        ({"label_gsd_m": 0.0}, "label_gsd_m must be positive, got 0.0"),
+        ({"edge_weight": -1.0}, "edge_weight must be at least 0, got -1.0"),
+        ({"label_shift_m": -3.0}, "label_shift_m must be at least 0, got -3"),
+        ({"hint": -0.1}, "hint must be at least 0, got -0.1"),
     ],
 )
 def test_impossible_settings_are_refused(wrong, message):
