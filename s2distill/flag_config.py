@@ -253,7 +253,8 @@ def _make_flag_values(config_class: type) -> flags.FlagValues:
 
 
 def _without_none(hint: Any) -> Any:
-    if isinstance(hint, types.UnionType):
+    # `Literal[...] | None` is a Union, `int | None` a UnionType.
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
         kinds = [k for k in typing.get_args(hint) if k is not type(None)]
         if len(kinds) == 1:
             return kinds[0]

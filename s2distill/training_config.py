@@ -29,6 +29,16 @@ class Config:
         "u_tae",
     ] = flag("student", help="What to train.")
     preset: str = flag("small", help="Size of the network.")
+    fusion: Literal["mean_max", "attention", "late_mean"] | None = flag(
+        None,
+        help="How a student's frames exchange what they know; without it as "
+        "the preset has it.",
+    )
+    view: bool = flag(
+        False,
+        help="Tell a teacher from where its 50 cm image was taken, where the "
+        "records know.",
+    )
     teacher: str | None = flag(
         None,
         help="Training workdir of a teacher that answers on the fly; "
@@ -42,7 +52,27 @@ class Config:
         help="Share of labels where a place has both labels and a teacher's "
         "answer: 1 = labels alone, 0 = teacher alone.",
     )
-    temperature: float = flag(1.0, help="Of the mask losses.")
+    temperature: float = flag(
+        1.0,
+        help="Of teacher and network in the mask losses: above 1 the teacher's "
+        "doubts count more.",
+    )
+    hint_weight: float = flag(
+        0.0,
+        help="Weight in the loss of the distance between the student's last "
+        "features and those of --teacher; 0 compares none.",
+    )
+    edge_weight: float = flag(
+        0.0,
+        help="Pixels within 2 m of the outline of a building or road weigh 1 "
+        "plus this in the mask losses.",
+    )
+    label_shift_m: float = flag(
+        0.0,
+        help="Take the loss of each example at the best shift of its labels "
+        "of at most so many metres, for labels that lie beside the frames; 0 "
+        "takes them where they lie.",
+    )
     frames: int = flag(8, help="Sentinel-2 frames in a training example.")
     frame_drop: float = flag(
         0.2, help="Chance that a frame is left out of an example."
@@ -88,15 +118,62 @@ def check_config(config: Config) -> None:
         raise ConfigError(
             f"--seed must lie in 0 to {_LARGEST_SEED}, got {config.seed}"
         )
+    if not 0 <= config.hard_share <= 1:
+        raise ConfigError(
+            f"--hard_share must lie in 0 to 1, got {config.hard_share}"
+        )
+    if config.temperature <= 0:
+        raise ConfigError(
+            f"--temperature must be positive, got {config.temperature}"
+        )
+    for name in ("hint_weight", "edge_weight", "label_shift_m"):
+        if getattr(config, name) < 0:
+            raise ConfigError(
+                f"--{name} must be at least 0, got {getattr(config, name)}"
+            )
+    _check_network(config)
+    _check_teacher(config)
+
+
+def _check_network(config: Config) -> None:
     if config.network == "teacher" and config.teacher:
         raise ConfigError(
             f"--network=teacher learns from labels; drop "
             f"--teacher={config.teacher}"
         )
-    if config.teacher and config.hard_share >= 1:
+    if config.fusion and config.network != "student":
+        raise ConfigError(
+            f"--fusion={config.fusion} is a choice of --network=student; drop "
+            f"it for --network={config.network}"
+        )
+    if config.view and config.network != "teacher":
+        raise ConfigError(
+            f"--view is for --network=teacher, which looks at the 50 cm image; "
+            f"drop it for --network={config.network}"
+        )
+
+
+def _check_teacher(config: Config) -> None:
+    """Refuses what only a teacher's answers, or features, give a meaning."""
+    if config.hint_weight and not config.teacher:
+        raise ConfigError(
+            f"--hint_weight={config.hint_weight:g} compares features with "
+            "those of a teacher that answers on the fly; give --teacher, or "
+            "drop it"
+        )
+    if config.hard_share < 1:
+        return
+    if config.teacher and not config.hint_weight:
         raise ConfigError(
             f"--teacher={config.teacher} has no part with --hard_share="
             f"{config.hard_share}; lower the share, for example to 0.3"
+        )
+    if config.temperature != 1:
+        raise ConfigError(
+            f"--temperature={config.temperature:g} softens a teacher's "
+            f"answers, which have no part with --hard_share="
+            f"{config.hard_share:g}; lower the share, for example to 0.3, or "
+            "drop it"
         )
 
 

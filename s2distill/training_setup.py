@@ -22,6 +22,7 @@ from s2distill.training_run import Run
 from s2distill.training_run import load_run
 
 _MASKS = frozenset({"building", "road"})
+_S2_GSD_M = 10.0
 
 
 def check_targets(config: Config, manifests: Sequence[Manifest]) -> None:
@@ -64,6 +65,11 @@ def check_targets(config: Config, manifests: Sequence[Manifest]) -> None:
                 f"{directory} holds no 50 cm images, which a teacher looks "
                 "at; leave the folder out or pair the places with an image"
             )
+    if config.view and "view" not in held:
+        raise RecordError(
+            f"--view: {folders} does not tell from where its images were "
+            "taken, it has no field `view`; drop the flag"
+        )
 
 
 def find_answers(
@@ -133,12 +139,12 @@ def make_trainer(
         preset=config.preset,
         bands=len(spec.bands),
         label_factor=spec.label_factor,
+        fusion=config.fusion,
+        view=config.view,
     )
     if source:
         _copy_weights(network, source, config, spec)
-    objective = Objective(
-        hard_share=config.hard_share, temperature=config.temperature
-    )
+    objective = _make_objective(config, spec)
     if not config.teacher:
         return Trainer(network, objective)
     teacher = _load_teacher(config)
@@ -147,6 +153,24 @@ def make_trainer(
         objective,
         teacher=teacher.network,
         teacher_answers=teacher.answers,
+    )
+
+
+def _make_objective(config: Config, spec: RecordSpec) -> Objective:
+    side_m = (config.crop_px or spec.tile_px) * _S2_GSD_M
+    if 2 * config.label_shift_m >= side_m / 2:
+        raise ConfigError(
+            f"--label_shift_m={config.label_shift_m:g} to either side leaves "
+            f"less than half of a crop of {side_m:g} m to compare; take larger "
+            "crops with --crop_px, or a smaller shift"
+        )
+    return Objective(
+        hard_share=config.hard_share,
+        temperature=config.temperature,
+        hint=config.hint_weight,
+        edge_weight=config.edge_weight,
+        label_shift_m=config.label_shift_m,
+        label_gsd_m=_S2_GSD_M / spec.label_factor,
     )
 
 

@@ -29,6 +29,7 @@ class Config:
     bands: tuple[str, ...] = flag(("B2", "B3"), help="Names.")
     limit: int | None = flag(None, help="At most so many.")
     note: str | None = flag(None, help="Any text.")
+    way: Literal["up", "down"] | None = flag(None, help="If any.")
 
 
 def parse(*arguments):
@@ -52,6 +53,7 @@ def test_defaults_are_those_of_the_fields():
         ("--bands=", "bands", ()),
         ("--limit=0", "limit", 0),
         ("--note=a b=c", "note", "a b=c"),
+        ("--way=down", "way", "down"),
     ],
 )
 def test_each_type_is_read(argument, field, expected):

@@ -24,6 +24,7 @@ from s2distill.models.student import build_student
 from s2distill.models.teacher import TEACHER_PRESETS
 from s2distill.models.teacher import TeacherConfig
 from s2distill.models.teacher import build_teacher
+from s2distill.training.objective import Objective
 from s2distill.training_config import Config
 from s2distill.training_run import Run
 from s2distill.training_run import write_run
@@ -243,6 +244,44 @@ def test_a_teacher_that_is_a_student_is_refused(write):
     path, _ = write("source")
     with pytest.raises(ConfigError, match="source holds a student; a teacher"):
         training_setup.make_trainer(_config(teacher=path, hard_share=0.0), SPEC)
+
+
+def test_an_objective_is_what_the_flags_say():
+    config = _config(
+        label_shift_m=3.0, edge_weight=1.5, hard_share=0.4, temperature=2.0
+    )
+    spec = dataclasses.replace(SPEC, tile_px=32)
+    objective = training_setup.make_trainer(config, spec).objective
+    assert objective == Objective(
+        label_shift_m=3.0,
+        edge_weight=1.5,
+        hard_share=0.4,
+        temperature=2.0,
+        label_gsd_m=2.5,
+    )
+
+
+@pytest.mark.parametrize(("crop_px", "side_m"), [(4, 40), (0, 60)])
+def test_a_shift_that_leaves_little_to_compare_is_refused(crop_px, side_m):
+    config = _config(label_shift_m=20.0, crop_px=crop_px)
+    with pytest.raises(ConfigError, match=f"half of a crop of {side_m} m"):
+        training_setup.make_trainer(config, SPEC)
+
+
+def test_a_live_teacher_gives_hints(write):
+    path, _ = write("source", kind="teacher")
+    trainer = training_setup.make_trainer(
+        _config(teacher=path, hard_share=0.0, hint_weight=0.5), SPEC
+    )
+    assert trainer.objective.hint == 0.5
+    assert trainer.hint.channels == TEACHER.channels[0]
+
+
+def test_a_view_that_no_record_tells_is_refused(tmp_path, example_records):
+    manifests = _manifests(tmp_path, example_records, ("image", "building"))
+    config = _config(network="teacher", view=True)
+    with pytest.raises(RecordError, match="--view: world does not tell from"):
+        training_setup.check_targets(config, manifests)
 
 
 def test_folders_split_by_two_rules_are_refused(tmp_path, example_records):

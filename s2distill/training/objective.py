@@ -77,6 +77,12 @@ class Objective:
                 raise ConfigError(
                     f"{name} must be at least 0, got {getattr(self, name)}"
                 )
+        step_m = _to_px(_SHIFT_STEP_M, self) * self.label_gsd_m
+        if 0 < self.label_shift_m < step_m:
+            raise ConfigError(
+                f"label_shift_m={self.label_shift_m:g} is less than the step "
+                f"of {step_m:g} m in which shifts are tried; allow more, or 0"
+            )
 
 
 def compute_losses(

@@ -226,6 +226,10 @@ def test_a_shift_needs_a_mask(moved_batch):
         ({"label_gsd_m": 0.0}, "label_gsd_m must be positive, got 0.0"),
         ({"edge_weight": -1.0}, "edge_weight must be at least 0, got -1.0"),
         ({"label_shift_m": -3.0}, "label_shift_m must be at least 0, got -3"),
+        (
+            {"label_shift_m": 0.7},
+            "label_shift_m=0.7 is less than the step",
+        ),
         ({"hint": -0.1}, "hint must be at least 0, got -0.1"),
     ],
 )
