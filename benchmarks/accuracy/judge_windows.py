@@ -3,8 +3,8 @@ r"""Asks a SavedModel how far each window lies from what it was trained on.
     python -m benchmarks.accuracy.judge_windows --model=saved_models/student \
         --records=unseen/snow/labelled --frames=8 --output=windows/snow.npz
 
-A window is a tile of the test split. The file holds `scores`, one number for
-each tile: above 1 the model would raise an alarm, NaN is not judged.
+The file holds `scores`, [tiles of the test split, windows of a tile]: above 1
+the model would raise an alarm, NaN is not judged.
 """
 
 import dataclasses
@@ -44,9 +44,9 @@ def run(config: Config) -> None:
         answers = predictor(
             {"s2_dn": dn[order][None], "frame_valid": valid[order][None]}
         )
-        scores.append(float(np.squeeze(answers["out_of_distribution"])))
+        scores.append(answers["out_of_distribution"].ravel())
     with atomic_file(config.output) as path:
-        np.savez(path, scores=np.array(scores))
+        np.savez(path, scores=np.stack(scores))
 
 
 def main() -> None:

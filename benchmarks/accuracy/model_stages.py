@@ -5,6 +5,7 @@ from typing import Any
 from benchmarks.accuracy import models
 from benchmarks.accuracy.models import Model
 from benchmarks.accuracy.preset import STANDARD_NETWORK
+from benchmarks.accuracy.record_stages import calibration_of
 from benchmarks.accuracy.record_stages import source_of
 from benchmarks.accuracy.setup import Setup
 from benchmarks.accuracy.stage import Stage
@@ -57,7 +58,7 @@ def score_flags(
 def train_and_score(
     setup: Setup, name: str, table: dict[str, Model]
 ) -> list[Stage]:
-    """Trains a model and scores it; those of the headline are calibrated.
+    """Trains a model and scores it; the student is calibrated between.
 
     Args:
       setup: Of the benchmark.
@@ -83,28 +84,42 @@ def train_and_score(
         seconds=pace.start_s + step_s * flags["steps"],
         headline=headline,
     )
-    calibrate = Stage(
-        name=f"calibrate_{name}",
-        program="s2distill.calibrate",
-        flags={
-            "records": layout.records(models.LABELLED),
-            "workdir": layout.model(name),
-        },
-        makes=(layout.model(name) / "calibration.json",),
-        needs=(name,),
-        seconds=pace.start_s + pace.tile_s * setup.preset.validation_scenes,
-        headline=headline,
-    )
     score = Stage(
         name=f"score_{name}",
         program="benchmarks.accuracy.score_model",
         flags=score_flags(setup, name, layout.records(models.LABELLED)),
         makes=(layout.scores(name),),
-        needs=(calibrate.name if headline else name,),
+        needs=(name if name != models.STUDENT else calibration_of(name),),
         seconds=scoring_s(setup),
         headline=headline,
     )
-    return [train, calibrate, score] if headline else [train, score]
+    if name != models.STUDENT:
+        return [train, score]
+    return [train, _calibrate(setup, name), score]
+
+
+def _calibrate(setup: Setup, name: str) -> Stage:
+    layout, preset = setup.layout, setup.preset
+    return Stage(
+        name=calibration_of(name),
+        program="s2distill.calibrate",
+        flags={
+            # Frames need no labels to be known as usual.
+            "records": (
+                layout.records(models.LABELLED),
+                layout.records("unlabelled"),
+            ),
+            "workdir": layout.model(name),
+            "window_px": preset.trust_window_px,
+            "most_windows": preset.trust_windows,
+        },
+        makes=(layout.model(name) / "calibration.json",),
+        needs=(name,),
+        seconds=preset.pace.start_s
+        + preset.pace.tile_s
+        * (preset.train_scenes + 3 * preset.validation_scenes),
+        headline=True,
+    )
 
 
 def vary_frames(setup: Setup) -> Stage:
@@ -122,7 +137,7 @@ def vary_frames(setup: Setup) -> Stage:
             "output": layout.scores(frames_name("{frames}")),
         },
         makes=tuple(layout.scores(frames_name(count)) for count in counts),
-        needs=(f"calibrate_{models.STUDENT}",),
+        needs=(calibration_of(models.STUDENT),),
         seconds=scoring_s(setup) * len(counts),
     )
 

@@ -53,6 +53,8 @@ class BenchmarkPreset:
         number of them may come in use.
       validations: Validations and checkpoints in a training.
       hard_share: Share of the labels where a place has labels and answers.
+      trust_window_px: Side of the windows that are judged, 10 m pixels.
+      trust_windows: Of the train split, to learn from, at most.
       spoiled_share: Of the buildings whose labels are wrong or missing.
       label_shift_m: Labels of the shifted world lie up to so far off.
       frame_counts: T at which the one student is scored.
@@ -86,6 +88,8 @@ class BenchmarkPreset:
     frame_drop: float = 0.2
     validations: int = 2
     hard_share: float = 0.5
+    trust_window_px: int = 16
+    trust_windows: int = 4096
     spoiled_share: float = 0.1
     label_shift_m: float = 3.0
     frame_counts: tuple[int, ...] = (1, 2, 4, 8, 16)
@@ -153,6 +157,7 @@ PRESETS = {
         batch_size=2,
         crops_per_record=2,
         frames=3,
+        trust_window_px=8,  # so that there are enough
         frame_counts=(1, 2, 3),
         atlanta_teacher_steps=2,
         atlanta_student_steps=2,

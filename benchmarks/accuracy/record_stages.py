@@ -51,7 +51,8 @@ def export(setup: Setup, name: str) -> Stage:
             "overwrite": True,
         },
         makes=(output,),
-        needs=(name,),
+        # The student's SavedModel holds its calibration.
+        needs=(name,) if name != models.STUDENT else (calibration_of(name),),
         seconds=setup.preset.pace.start_s,
         headline=name in (models.TEACHER, models.STUDENT),
     )
@@ -76,6 +77,11 @@ def label(setup: Setup, folder: str) -> Stage:
         seconds=preset.pace.start_s + preset.pace.tile_s * preset.train_scenes,
         headline=folder == models.ANSWERED,
     )
+
+
+def calibration_of(name: str) -> str:
+    """The stage that calibrates a model."""
+    return f"calibrate_{name}"
 
 
 def prepare_records(
@@ -121,6 +127,7 @@ def _damage(setup: Setup, folder: str) -> Stage:
             "output": layout.records(folder),
             **damage[folder],
             "seed": setup.seed,
+            "overwrite": True,
         },
         makes=(layout.records(folder),),
         needs=("world",),

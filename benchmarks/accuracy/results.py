@@ -181,7 +181,7 @@ def make_frame_rows(
 def read_all_windows(
     setup: Setup, outcomes: Mapping[str, Outcome]
 ) -> dict[str, np.ndarray]:
-    """World -> [windows] scores of those that were judged, "test" first."""
+    """World -> [tiles, windows] scores, "test" first, of what was judged."""
     return {
         world: read_windows(setup.layout.windows(world))
         for world in ("test", *judging_stages.UNSEEN_WORLDS)

@@ -55,25 +55,16 @@ def score_tiles(
 ) -> tuple["Tile", ...]:
     """The sums of every tile, with so many frames."""
     from s2distill.data.folders import open_folders
-    from s2distill.data.pipeline import PipelineConfig
-    from s2distill.data.pipeline import make_eval_dataset
     from s2distill.evaluation.evaluator import evaluate
     from s2distill.evaluation_run import make_predict_function
+    from s2distill.evaluation_run import read_batches
 
     spec = open_folders([config.records])[0].spec
     label_gsd_m = 10.0 / spec.label_factor
-    dataset = make_eval_dataset(
-        [config.records],
-        config.split,
-        PipelineConfig(
-            batch_size=config.batch_size, frames=frames, augment=False
-        ),
-        model.statistics,
-        with_keys=True,
-    )
+    shown = dataclasses.replace(model, frames=frames)
     return evaluate(
         make_predict_function(model),
-        dataset.as_numpy_iterator(),
+        read_batches(shown, [config.records], config.split, config.batch_size),
         label_gsd_m=label_gsd_m,
         count_tile_px=round(config.count_cell_m / label_gsd_m),
     ).tiles

@@ -16,7 +16,7 @@ _SEED = 20_231_116
 
 
 def read_windows(path: str | os.PathLike[str]) -> np.ndarray:
-    """[windows] scores that `judge_windows` wrote."""
+    """[tiles, windows] scores that `judge_windows` wrote."""
     with np.load(path) as file:
         return file["scores"]
 
@@ -27,22 +27,22 @@ def make_trust_rows(
     """What `results.json` says of windows in and out of distribution.
 
     Args:
-      inside: [windows] scores of test windows.
-      outside: World -> [windows] scores.
+      inside: [tiles, windows] scores of test tiles; NaN is not judged.
+      outside: World -> [tiles, windows] scores.
 
     Returns:
-      "test": windows and share of false alarms; "worlds": for each the number
-      of windows, AUROC against the test windows with its 95 % interval
-      (windows of both drawn again), and the share caught.
+      "test": judged windows and share of false alarms; "worlds": for each the
+      number of judged windows, AUROC against the test windows with its 95 %
+      interval (tiles of both drawn again), and the share caught.
     """
     return {
         "test": {
-            "windows": len(inside),
+            "windows": _count(inside),
             "false_alarms": to_number(alarm_share(inside)),
         },
         "worlds": {
             name: {
-                "windows": len(scores),
+                "windows": _count(scores),
                 "auroc": to_number(area_under_roc(inside, scores)),
                 "interval": _interval(inside, scores),
                 "caught": to_number(alarm_share(scores)),
@@ -50,6 +50,10 @@ def make_trust_rows(
             for name, scores in outside.items()
         },
     }
+
+
+def _count(scores: np.ndarray) -> int:
+    return int(np.sum(~np.isnan(scores)))
 
 
 def _interval(inside: np.ndarray, outside: np.ndarray) -> list[float] | None:

@@ -44,7 +44,6 @@ def test_the_headline_comes_first_and_stands_alone(make_setup):
     assert [stage.name for stage in headline] == [
         "world",
         "teacher",
-        "calibrate_teacher",
         "score_teacher",
         "export_teacher",
         "answered",
