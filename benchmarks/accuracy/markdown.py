@@ -27,10 +27,19 @@ def format_with_interval(
 
 
 def format_table(
-    header: Sequence[str], rows: Iterable[Sequence[Any]]
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    texts: Sequence[int] = (),
 ) -> list[str]:
-    """Lines of a table; its first column is text, the others numbers."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
+    """Lines of a table.
+
+    Args:
+      header: Name of each column.
+      rows: Cells.
+      texts: Columns of text, besides the first; the others hold numbers.
+    """
+    columns = range(len(header))
+    rule = ["---" if n in (0, *texts) else "---:" for n in columns]
     return [
         "| " + " | ".join(map(str, cells)) + " |"
         for cells in (header, rule, *rows)

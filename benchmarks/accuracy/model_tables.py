@@ -40,7 +40,7 @@ def model_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             if len(chosen) < len(rows):
                 lines += [f"{title}:", ""]
             lines += [*_model_table(chosen), ""]
-    return lines
+    return lines[:-1]
 
 
 def height_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -71,7 +71,7 @@ def size_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def frame_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """The one student with each number of frames."""
-    if not rows:
+    if len(rows) < 2:
         return []
     return format_table(
         ["frames", *(column[0] for column in _COLUMNS), "step in mIoU"],

@@ -9,7 +9,6 @@ precision_recall.png    buildings and roads
 reliability.png         presence before and after calibration
 """
 
-import dataclasses
 import pathlib
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from benchmarks.accuracy import models
 from s2distill.evaluation import pictures
@@ -53,7 +53,7 @@ def draw_plots(
       folder: To write PNG files to.
       results: Of `results.make_results`.
       scores: Name of a model -> scores on simulated test scenes.
-      windows: World -> [windows] scores, "test" among them.
+      windows: World -> [tiles, windows] scores, "test" among them.
 
     Returns:
       The files.
@@ -65,17 +65,14 @@ def draw_plots(
     draw_heights(folder / "height.png", shown)
     pictures.draw_counts(folder / "counts.png", shown, cell_m=_COUNT_CELL_M)
     pictures.draw_precision_recall(folder / "precision_recall.png", shown)
-    names = ["models", "height", "counts", "precision_recall"]
+    pictures.draw_reliability(folder / "reliability.png", shown)
+    names = ["models", "height", "counts", "precision_recall", "reliability"]
     if len(results["frames"]) > 1:
         draw_frames(folder / "frames.png", results["frames"])
         names.append("frames")
     if "test" in windows and len(windows) > 1:
         draw_windows(folder / "out_of_distribution.png", windows)
         names.append("out_of_distribution")
-    calibrated = _with_uncalibrated(scores)
-    if calibrated:
-        pictures.draw_reliability(folder / "reliability.png", calibrated)
-        names.append("reliability")
     return [folder / f"{name}.png" for name in names]
 
 
@@ -188,37 +185,12 @@ def draw_windows(path: pathlib.Path, windows: Mapping[str, np.ndarray]) -> None:
             )
         axes.set_yticks(range(len(names)), [model_title(n) for n in names])
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
         axes.set_xlabel("out-of-distribution score; dashed: alarm")
         axes.set_title("Windows of simulated worlds")
         save_figure(figure, path)
-
-
-def _with_uncalibrated(scores: Mapping[str, Scores]) -> dict[str, Scores]:
-    """The calibrated models, each before and after."""
-    found = {}
-    for name, one in scores.items():
-        if one.total("building_uncalibrated_histogram") is None:
-            continue
-        before = [
-            dataclasses.replace(
-                tile,
-                sums=tile.sums
-                | {
-                    "building_histogram": tile.sums[
-                        "building_uncalibrated_histogram"
-                    ]
-                },
-            )
-            for tile in one.tiles
-        ]
-        found[f"{name}, uncalibrated"] = dataclasses.replace(
-            one,
-            values=one.values
-            | {"building_ece": one.values["building_ece_uncalibrated"]},
-            tiles=tuple(before),
-        )
-        found[f"{name}, calibrated"] = one
-    return found
 
 
 def _band_title(band: str) -> str:

@@ -77,6 +77,7 @@ def _bar_lines(bars: Sequence[Bar]) -> list[str]:
             )
             for bar in bars
         ],
+        texts=(2, 3, 4),
     )
 
 
@@ -95,4 +96,4 @@ def _stage_lines(results: Mapping[str, Any]) -> list[str]:
         )
         for name, stage in results["stages"].items()
     ]
-    return format_table(("stage", "", "s", "command"), rows)
+    return format_table(("stage", "", "s", "command"), rows, texts=(1, 3))

@@ -26,10 +26,11 @@ def test_an_interval_stands_in_brackets_where_there_is_one():
 
 
 def test_every_line_of_a_table_has_as_many_cells():
-    lines = format_table(("", "a", "b"), [("x", 1, 2), ("y", 3, "-")])
+    rows = [("x", 1, 2), ("y", 3, "-")]
+    lines = format_table(("", "a", "b"), rows, texts=(2,))
     assert lines == [
         "|  | a | b |",
-        "| --- | ---: | ---: |",
+        "| --- | ---: | --- |",
         "| x | 1 | 2 |",
         "| y | 3 | - |",
     ]
