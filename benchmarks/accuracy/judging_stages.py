@@ -13,8 +13,6 @@ from benchmarks.accuracy.stage import Stage
 _WORLD_SEEDS_APART = 1_000_003  # so that worlds of two runs never meet
 # Worlds that differ from the one learnt from in one thing.
 CONDITIONS = ("snow", "haze", "eight_bit")
-STYLE = "unseen_style"
-UNSEEN_WORLDS = (STYLE, *CONDITIONS)
 # Drawn beside one another on test scenes.
 PICTURED = (
     models.TEACHER,
@@ -29,10 +27,8 @@ def judge_windows(setup: Setup) -> list[Stage]:
     """Worlds out of distribution, and what the student says of each."""
     preset, layout = setup.preset, setup.layout
     stages = []
-    for number, world in enumerate(UNSEEN_WORLDS):
-        change = {"condition": world} if world in CONDITIONS else {}
-        if world == STYLE:
-            change = {"styles": preset.unseen_styles}
+    for number, world in enumerate(unseen_worlds(preset)):
+        flag = "condition" if world in CONDITIONS else "styles"
         folder = layout.unseen_world(world)
         stages.append(
             Stage(
@@ -47,7 +43,7 @@ def judge_windows(setup: Setup) -> list[Stage]:
                     "frames": preset.world_frames,
                     # Other towns than those of the test split.
                     "seed": setup.seed + (number + 1) * _WORLD_SEEDS_APART,
-                    **change,
+                    flag: world,
                     "overwrite": True,
                 },
                 makes=(folder,),
@@ -59,6 +55,11 @@ def judge_windows(setup: Setup) -> list[Stage]:
         _judge(setup, "world", layout.records(models.LABELLED), "test")
     )
     return stages
+
+
+def unseen_worlds(preset: BenchmarkPreset) -> tuple[str, ...]:
+    """Worlds that no model is trained on, by what is unusual in them."""
+    return (*preset.unseen_styles, *CONDITIONS)
 
 
 def time_networks(setup: Setup) -> list[Stage]:
@@ -94,15 +95,11 @@ def time_networks(setup: Setup) -> list[Stage]:
 
 def timed_networks(preset: BenchmarkPreset) -> list[tuple[str, str]]:
     """(network, preset) of every network whose cost is measured."""
-    of_models = {
-        (
-            model.changes.get("network", STANDARD_NETWORK),
-            preset.teacher_preset
-            if model.is_teacher
-            else preset.student_preset,
-        ): None
+    networks = (
+        model.changes.get("network", STANDARD_NETWORK)
         for model in make_models(preset).values()
-    }
+    )
+    of_models = {(name, preset.size_of(name)): None for name in networks}
     return list(of_models | dict.fromkeys(preset.large_networks))
 
 

@@ -17,9 +17,10 @@ def training_flags(setup: Setup, model: Model) -> dict[str, Any]:
     """Flags of `s2distill.train` for one model, but for its folders."""
     preset, teacher = setup.preset, model.is_teacher
     steps = preset.teacher_steps if teacher else preset.student_steps
+    network = model.changes.get("network", STANDARD_NETWORK)
     return {
-        "network": models.TEACHER if teacher else STANDARD_NETWORK,
-        "preset": preset.teacher_preset if teacher else preset.student_preset,
+        "network": network,
+        "preset": preset.size_of(network),
         "hard_share": 1.0 if teacher else preset.hard_share,
         "frames": preset.frames,
         "frame_drop": preset.frame_drop,

@@ -37,10 +37,12 @@ class BenchmarkPreset:
       test_scenes: To score on, never trained on.
       labelled_share: Of the train scenes that carry labels.
       world_frames: Sentinel-2 frames simulated for each scene.
-      unseen_styles: Kinds of town that only the unseen test world has.
+      unseen_styles: Kinds of town that no model is trained on, each a
+        world of its own.
       unseen_scenes: Scenes of each world out of distribution.
       teacher_preset: Size of the teacher.
-      student_preset: Size of the student and of every network beside it.
+      student_preset: Size of the student, and of it on one composite.
+      baseline_preset: Size of the other networks beside it.
       teacher_steps: Training steps of a teacher.
       student_steps: Training steps of a student or baseline.
       teacher_learning_rate: At its highest.
@@ -77,6 +79,7 @@ class BenchmarkPreset:
     unseen_scenes: int
     teacher_preset: str = "small"
     student_preset: str = "small"
+    baseline_preset: str = "small"
     teacher_steps: int
     student_steps: int
     teacher_learning_rate: float = 5e-3
@@ -100,6 +103,14 @@ class BenchmarkPreset:
     timed_frames: tuple[int, ...] = (1, 8, 16, 32)
     timing_repeats: int = 5
     pace: Pace
+
+    def size_of(self, network: str) -> str:
+        """Preset of a network, as `s2distill.train --preset` takes it."""
+        return {
+            "teacher": self.teacher_preset,
+            STANDARD_NETWORK: self.student_preset,
+            "composite_student": self.student_preset,
+        }.get(network, self.baseline_preset)
 
 
 _PACE = Pace(
@@ -132,6 +143,7 @@ PRESETS = {
         world_frames=32,
         teacher_preset="hrnet_w48",
         student_preset="hrnet_w32",
+        baseline_preset="full",
         teacher_steps=60_000,
         student_steps=120_000,
         batch_size=32,

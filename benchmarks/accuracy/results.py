@@ -184,7 +184,7 @@ def read_all_windows(
     """World -> [tiles, windows] scores, "test" first, of what was judged."""
     return {
         world: read_windows(setup.layout.windows(world))
-        for world in ("test", *judging_stages.UNSEEN_WORLDS)
+        for world in ("test", *judging_stages.unseen_worlds(setup.preset))
         if f"windows_{world}" in outcomes
         and outcomes[f"windows_{world}"].status == "done"
     }

@@ -21,7 +21,6 @@ BUDGET = (
     "steps",
     "learning_rate",
     "precision",
-    "preset",
     "seed",
 )
 
@@ -110,7 +109,14 @@ def _all_needs(stage, by_name):
 
 def test_the_worlds_of_windows_are_other_towns(make_setup):
     stages = {stage.name: stage for stage in make_plan(make_setup())}
-    worlds = ("world", "unseen_style", "snow", "haze", "eight_bit")
+    worlds = (
+        "world",
+        "informal_settlement",
+        "greenhouses",
+        "snow",
+        "haze",
+        "eight_bit",
+    )
     seeds = {stages[name].flags["seed"] for name in worlds}
     assert len(seeds) == len(worlds)
     assert "styles" not in stages["world"].flags

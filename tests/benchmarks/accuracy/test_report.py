@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy.atlanta_plan import make_atlanta_plan
-from benchmarks.accuracy.judging_stages import UNSEEN_WORLDS
 from benchmarks.accuracy.judging_stages import timed_networks
+from benchmarks.accuracy.judging_stages import unseen_worlds
 from benchmarks.accuracy.layout import ATLANTA
 from benchmarks.accuracy.layout import Layout
 from benchmarks.accuracy.model_stages import frames_name
@@ -119,7 +119,8 @@ def benchmark(tmp_path_factory):
             _make_tiles(0.5 + 0.1 * count, 90 + count, calibrated=True),
         )
     rng = np.random.default_rng(8)
-    for number, world in enumerate(("test", *UNSEEN_WORLDS)):
+    worlds = ("test", *unseen_worlds(setup.preset))
+    for number, world in enumerate(worlds):
         path = layout.windows(world)
         path.parent.mkdir(exist_ok=True)
         np.savez(path, scores=rng.uniform(0.1, 1, (5, 4)) + number)
