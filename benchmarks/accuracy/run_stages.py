@@ -70,7 +70,7 @@ def run_stages(
     Returns:
       Name -> what became of the stage.
     """
-    digests = fingerprint_stages(stages)
+    digests = fingerprint_stages(stages, folder)
     commit = read_versions()["commit"]
     outcomes: dict[str, Outcome] = {}
     with _locked(folder) as lock:

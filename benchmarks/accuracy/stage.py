@@ -73,23 +73,36 @@ def check_stages(stages: Sequence[Stage]) -> None:
             raise ConfigError(f"stage {stage.name}: {error}") from error
 
 
-def fingerprint_stages(stages: Sequence[Stage]) -> dict[str, str]:
+def fingerprint_stages(
+    stages: Sequence[Stage], folder: pathlib.Path
+) -> dict[str, str]:
     """Name -> digest of a stage's command and of all that it stands on.
 
     Args:
       stages: In an order in which each comes after those it needs.
+      folder: Output of the benchmark, whose name is no part of a digest:
+        however a reader spells it, what is done is done.
     """
     digests: dict[str, str] = {}
     for stage in stages:
         content = [
             stage.program,
-            stage.flag_lines(),
+            {k: _spell(v, folder) for k, v in stage.flags.items()},
             _read_flagfile(stage),
             [digests[name] for name in stage.needs],
         ]
         text = json.dumps(content).encode()
         digests[stage.name] = hashlib.sha256(text).hexdigest()
     return digests
+
+
+def _spell(value: Any, folder: pathlib.Path) -> Any:
+    """A value as text; a path within the folder from there."""
+    if isinstance(value, tuple):
+        return [_spell(one, folder) for one in value]
+    if isinstance(value, pathlib.Path) and value.is_relative_to(folder):
+        return f"OUTPUT/{value.relative_to(folder).as_posix()}"
+    return str(value)
 
 
 def _read_flagfile(stage: Stage) -> str:

@@ -60,26 +60,38 @@ def test_a_plan_that_cannot_run_is_refused_before_it_does(stages, message):
         check_stages(stages)
 
 
+def _digest(stages, folder="elsewhere"):
+    return fingerprint_stages(stages, pathlib.Path(folder))
+
+
+def test_a_digest_does_not_know_how_the_folder_was_spelled():
+    moved = dataclasses.replace(
+        WORLD, flags=WORLD.flags | {"output": pathlib.Path("/c/a/b")}
+    )
+    assert _digest([WORLD], "a") == _digest([moved], "/c/a")
+    assert _digest([WORLD], "a") != _digest([moved], "a")
+
+
 def test_a_digest_changes_with_the_command_and_with_what_it_stands_on():
-    before = fingerprint_stages([WORLD, TEACHER])
-    assert before == fingerprint_stages([WORLD, TEACHER])
+    before = _digest([WORLD, TEACHER])
+    assert before == _digest([WORLD, TEACHER])
     other = dataclasses.replace(WORLD, flags=WORLD.flags | {"seed": 4})
-    after = fingerprint_stages([other, TEACHER])
+    after = _digest([other, TEACHER])
     assert after["world"] != before["world"]
     assert after["teacher"] != before["teacher"]
     longer = dataclasses.replace(TEACHER, flags=TEACHER.flags | {"steps": 9})
-    after = fingerprint_stages([WORLD, longer])
+    after = _digest([WORLD, longer])
     assert after["world"] == before["world"]
     assert after["teacher"] != before["teacher"]
     # How long it was thought to take is no part of it.
     slower = dataclasses.replace(WORLD, seconds=99)
-    assert fingerprint_stages([slower, TEACHER]) == before
+    assert _digest([slower, TEACHER]) == before
 
 
 def test_a_digest_changes_with_the_content_of_a_flagfile(tmp_path):
     path = tmp_path / "a.flags"
     stage = dataclasses.replace(WORLD, flagfile=str(path))
     path.write_text("--frames=8\n")
-    before = fingerprint_stages([stage])
+    before = _digest([stage])
     path.write_text("--frames=9\n")
-    assert fingerprint_stages([stage]) != before
+    assert _digest([stage]) != before
