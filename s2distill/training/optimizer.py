@@ -84,6 +84,13 @@ class ConvMuon(keras.optimizers.Muon):
     Keras leaves all but matrices to AdamW. A kernel [rows, cols, in, out] is
     the matrix [rows cols in, out] of the same linear map of patches.
 
+    The Newton-Schulz iteration runs on the square matrix X'X of the smaller
+    side, and the kernel is multiplied by its product once: all factors are
+    polynomials of X'X, so they commute. For a kernel of 3x3 that is a third of
+    the arithmetic, and faster in float32 than the plain iteration in bfloat16
+    on a CPU with bfloat16 units; what float32 loses of X'X are singular values
+    1e-4 times the greatest and smaller.
+
     Source:
       Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural
       networks"; scale of the update: Liu et al. 2025, arXiv:2502.16982.
@@ -105,3 +112,21 @@ class ConvMuon(keras.optimizers.Muon):
         matrix = self.zeropower_via_newtonschulz5(matrix, self.ns_steps)
         step = self.lr_adjust(lr * matrix)
         self.assign_sub(variable, ops.reshape(step, variable.shape))
+
+    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
+        """A matrix with the singular vectors of x and values near 1."""
+        tall = x.shape[0] >= x.shape[1]
+        x = x / (ops.norm(x) + 1e-7)  # no singular value above 1
+        turned = ops.transpose(x)
+        gram = ops.matmul(turned, x) if tall else ops.matmul(x, turned)
+        product = None
+        for step in range(steps):
+            factor = (
+                self.muon_a * ops.eye(gram.shape[0], dtype=x.dtype)
+                + self.muon_b * gram
+                + self.muon_c * ops.matmul(gram, gram)
+            )
+            product = factor if product is None else ops.matmul(factor, product)
+            if step < steps - 1:
+                gram = ops.matmul(ops.matmul(factor, gram), factor)
+        return ops.matmul(x, product) if tall else ops.matmul(product, x)

@@ -69,6 +69,37 @@ def test_an_update_of_a_kernel_is_its_gradient_with_equal_singular_values():
     assert overlap > 0.95
 
 
+@pytest.mark.parametrize("shape", [(90, 20), (20, 90), (30, 30)])
+def test_the_iteration_on_the_smaller_side_is_the_plain_one(shape):
+    rng = np.random.default_rng(2)
+    u, _, v = np.linalg.svd(rng.normal(size=shape), full_matrices=False)
+    sizes = np.logspace(0, -4, min(shape))
+    matrix = ((u * sizes) @ v).astype("float32")
+    optimizer = _muon()
+    found = optimizer.zeropower_via_newtonschulz5(matrix, 5)
+    # Each singular value by itself, in float64.
+    values = sizes / np.linalg.norm(sizes)
+    for _ in range(5):
+        values = 3.4445 * values - 4.7750 * values**3 + 2.0315 * values**5
+    error = np.linalg.norm(found - (u * values) @ v)
+    assert error < 1e-3 * np.linalg.norm(values)
+    # And as Keras does it.
+    plain = keras.optimizers.Muon.zeropower_via_newtonschulz5(
+        optimizer, ops.convert_to_tensor(matrix), 5
+    )
+    assert np.linalg.norm(found - plain) < 1e-3 * np.linalg.norm(values)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-20, 1e12])
+def test_gradients_of_one_direction_and_any_size_stay_finite(scale):
+    column = np.random.default_rng(0).normal(size=(27, 1))
+    kernel = _variable((3, 3, 3, 8), "kernel")
+    gradient = scale * (column * np.ones(8)).reshape(3, 3, 3, 8)
+    step = _move(_muon(), kernel, gradient.astype("float32"))
+    assert np.isfinite(step).all()
+    assert np.abs(step).max() < 1
+
+
 def test_the_size_of_a_gradient_does_not_matter_to_muon():
     rng = np.random.default_rng(1)
     gradient = rng.normal(size=(3, 3, 4, 4)).astype("float32")
