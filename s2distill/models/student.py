@@ -52,7 +52,10 @@ class StudentConfig:
     unet_blocks: int = 1
 
 
-STUDENT_PRESETS = {"small": StudentConfig()}
+STUDENT_PRESETS = {
+    "small": StudentConfig(),
+    "base": StudentConfig(channels=(48,), unet_channels=(64, 128, 192)),
+}
 
 
 def build_student(
