@@ -3,6 +3,9 @@
 Refined Sentinel-2 products are placed to about 0.3 px. That is a blessing:
 frames that sample the ground at different places together hold detail that
 no one of them does, once it is known where each lies.
+
+Frames stand last but for their bands here, [B, H, W, T, C], so that all that
+was seen of a place is one matrix.
 """
 
 from typing import Any
@@ -35,11 +38,11 @@ def frame_shifts_px(frames: Any, frame_valid: Any) -> Any:
     broad shapes are too small (half, for waves of 24 px).
 
     Args:
-      frames: [B, T, H, W, C] float32 normalised reflectance, 0 where invalid.
-      frame_valid: [B, T, H, W] float32, 1 where a frame shows the ground.
+      frames: [B, H, W, T, C] float32 normalised reflectance, 0 where invalid.
+      frame_valid: [B, H, W, T] float32, 1 where a frame shows the ground.
 
     Returns:
-      [B, T, H, W, 2] float32: (x, y), to the right and down, each within
+      [B, H, W, T, 2] float32: (x, y), to the right and down, each within
       `MAX_SHIFT_PX`; 0 where nothing is known.
 
     Source:
@@ -47,33 +50,29 @@ def frame_shifts_px(frames: Any, frame_valid: Any) -> Any:
       an Application to Stereo Vision", one step of it.
     """
     seen = frame_valid[..., None]
-    count = ops.sum(seen, axis=1, keepdims=True)
-    mean = ops.sum(frames, axis=1, keepdims=True) / ops.maximum(count, 1.0)
-    above, _, below = neighbours(mean, axis=2)
-    left, _, right = neighbours(mean, axis=3)
+    count = ops.sum(seen, axis=3)
+    mean = ops.sum(frames, axis=3) / ops.maximum(count, 1.0)
+    above, _, below = neighbours(mean, axis=1)
+    left, _, right = neighbours(mean, axis=2)
     slope_x, slope_y = (right - left) / 2, (below - above) / 2
     # No slope is known at the border, nor beside what no frame has seen.
     known = ops.cast(count > 0, seen.dtype)
-    above, here, below = neighbours(known, axis=2)
-    left, _, right = neighbours(known, axis=3)
-    seen = seen * (here * above * below * left * right)
-    apart, weight = _centre_and_weigh(seen * (frames - mean), seen)
-
-    def agreement(a: Any, b: Any) -> Any:
-        return ops.sum(weight * a * b, axis=-1, keepdims=True)
-
-    information = _window_mean(
-        ops.concatenate(
-            [
-                agreement(slope_x, slope_x),
-                agreement(slope_y, slope_y),
-                agreement(slope_x, slope_y),
-                agreement(apart, slope_x),
-                agreement(apart, slope_y),
-            ],
-            axis=-1,
-        )
+    above, here, below = neighbours(known, axis=1)
+    left, _, right = neighbours(known, axis=2)
+    seen = seen * (here * above * below * left * right)[..., None]
+    apart, weight = _centre_and_weigh(
+        seen * (frames - mean[..., None, :]), seen
     )
+    squares = ops.stack(
+        [ops.square(slope_x), ops.square(slope_y), slope_x * slope_y], axis=-1
+    )
+    slopes = ops.stack([slope_x, slope_y], axis=-1)
+    # Sums over the bands, [T, C] x [C, 3 or 2] at each place.
+    agreement = ops.concatenate(
+        [ops.matmul(weight, squares), ops.matmul(weight * apart, slopes)],
+        axis=-1,
+    )
+    information = _window_mean(seen * agreement)
     xx, yy, xy, ax, ay = ops.split(information, 5, axis=-1)
     xx, yy = xx + _PRIOR_INFORMATION, yy + _PRIOR_INFORMATION
     moved = ops.concatenate([yy * ax - xy * ay, xx * ay - xy * ax], axis=-1)
@@ -81,11 +80,11 @@ def frame_shifts_px(frames: Any, frame_valid: Any) -> Any:
 
 
 def neighbours(x: Any, axis: int) -> list[Any]:
-    """[B, T, H, W, ...] shifted so that each pixel holds its neighbour.
+    """[B, H, W, ...] shifted so that each pixel holds its neighbour.
 
     Args:
       x: Whatever the pixels hold.
-      axis: 2 for the rows above, here and below; 3 for the columns.
+      axis: 1 for the rows above, here and below; 2 for the columns.
 
     Returns:
       Three arrays, in that order, with zeros beyond the border.
@@ -94,28 +93,23 @@ def neighbours(x: Any, axis: int) -> list[Any]:
     padding = [(0, 0)] * len(x.shape)
     padding[axis] = (1, 1)
     padded = ops.pad(x, padding)
-    if axis == 2:
-        return [padded[:, :, k : k + size] for k in range(3)]
-    return [padded[:, :, :, k : k + size] for k in range(3)]
+    if axis == 1:
+        return [padded[:, k : k + size] for k in range(3)]
+    return [padded[:, :, k : k + size] for k in range(3)]
 
 
 def _centre_and_weigh(apart: Any, seen: Any) -> tuple[Any, Any]:
     """Differences less their mean in the window, and 1 / their variance."""
-    channels = ops.shape(apart)[-1]
-    sums = _window_mean(
-        ops.concatenate([seen, apart, ops.square(apart)], axis=-1)
-    )
-    share = ops.maximum(sums[..., :1], 1e-6)
-    mean = sums[..., 1 : channels + 1] / share
-    variance = sums[..., channels + 1 :] / share - ops.square(mean)
-    weight = seen / (ops.maximum(variance, 0.0) + _NOISE_VARIANCE)
-    return apart - seen * mean, weight
+    per_share = 1 / ops.maximum(_window_mean(seen), 1e-6)
+    mean = _window_mean(apart) * per_share
+    variance = _window_mean(ops.square(apart)) * per_share - ops.square(mean)
+    return apart - mean, 1 / (ops.maximum(variance, 0.0) + _NOISE_VARIANCE)
 
 
 def _window_mean(x: Any) -> Any:
-    """[B, T, H, W, C]: the mean around each pixel, of what is in the image."""
-    _, frames, height, width, channels = ops.shape(x)
-    x = ops.reshape(x, (-1, height, width, channels))
+    """[B, H, W, T, C]: the mean around each pixel, of what is in the image."""
+    _, height, width, frames, channels = ops.shape(x)
+    x = ops.reshape(x, (-1, height, width, frames * channels))
     for size in ((_WINDOW_PX, 1), (1, _WINDOW_PX)):
         x = ops.average_pool(x, size, strides=1, padding="same")
-    return ops.reshape(x, (-1, frames, height, width, channels))
+    return ops.reshape(x, (-1, height, width, frames, channels))

@@ -13,6 +13,9 @@ from s2distill.models.frame_shifts import neighbours
 # Share of the widest kernel's weight below which a narrow one gives way to
 # it: where no sample lies near, only a smooth answer is known.
 _LEAST_SHARE = 0.02
+# Weight of all samples around a place below which none is within reach; what
+# is divided by it stays far from the least number of float32.
+_LEAST_WEIGHT = 1e-30
 
 
 @keras.saving.register_keras_serializable(package="s2distill")
@@ -62,77 +65,89 @@ class ShiftAndAdd(keras.layers.Layer):
         self._distance_px = (steps[:, None] - fine).astype("float32")
 
     def call(self, frames: Any, frame_valid: Any) -> Any:
-        seen = ops.cast(frame_valid, frames.dtype)
+        seen = ops.cast(frame_valid, frames.dtype)[..., None]
         # `where`, not a product: 0 x NaN would be NaN.
-        clean = ops.where(seen[..., None] > 0, frames, 0.0)
-        shifts = frame_shifts_px(clean, seen)
-        samples = ops.concatenate([clean, seen[..., None]], axis=-1)
-        sums = [
-            self._add_up(samples, shifts, sigma) for sigma in self.sigmas_px
-        ]
-        return self._divide(sums)
-
-    def _add_up(self, samples: Any, shifts: Any, sigma_px: float) -> Any:
-        """[B, H factor, W factor, C + 1]: weighted sums of the samples.
-
-        Columns first, then rows, which costs far less than both at once.
-        """
-        _, _, height, width, channels = ops.shape(samples)
-        weights = self._weights(shifts[..., 0], sigma_px)
-        columns = sum(
-            weight[..., step, :, None] * sample[..., None, :]
-            for step, (weight, sample) in enumerate(
-                zip(
-                    neighbours(weights, axis=3),
-                    neighbours(samples, axis=3),
-                    strict=True,
-                )
-            )
+        clean = ops.where(seen > 0, frames, 0.0)
+        # Frames last but for the channels: what was seen of a place is one
+        # matrix, and sums over frames are products of matrices.
+        samples = ops.transpose(
+            ops.concatenate([clean, seen], axis=-1), (0, 2, 3, 1, 4)
         )
-        columns = ops.reshape(
-            columns, (*ops.shape(samples)[:4], self.factor * channels)
+        shifts = frame_shifts_px(samples[..., :-1], samples[..., -1])
+        return self._lay_out(self._divide(self._add_up(samples, shifts)))
+
+    def _add_up(self, samples: Any, shifts_px: Any) -> list[Any]:
+        """[B, H, W, factor, factor, C + 1] for each width: weighted sums.
+
+        Columns first, then rows, which costs far less than both at once. The
+        fine pixel lies in the pixel from which so many steps lead to the
+        sample's; the ground of a frame displaced by s was sampled at -s.
+        """
+        _, height, width, frames, channels = ops.shape(samples)
+        distance_px = ops.convert_to_tensor(self._distance_px)
+        beside = ops.stack(neighbours(samples, axis=2), axis=4)
+        across_px = ops.stack(neighbours(shifts_px[..., 0], axis=2), axis=4)
+        # [B, H, W, T, fine pixel, step]
+        across = ops.square(
+            ops.transpose(distance_px) - across_px[..., None, :]
         )
         # Shifts vary slowly: the sample's own, and that of the pixel in its
         # row which is above or below the fine pixel, are the same.
-        weights = self._weights(shifts[..., 1], sigma_px)
-        rows = ops.concatenate(
-            [
-                weight[..., step, :]
-                for step, weight in enumerate(neighbours(weights, axis=2))
-            ],
-            axis=1,
+        # [B, H, W, step fine pixel, T]
+        along = ops.square(
+            ops.reshape(distance_px, (-1, 1)) - shifts_px[:, :, :, None, :, 1]
         )
-        columns = ops.concatenate(neighbours(columns, axis=2), axis=1)
-        added = ops.einsum("bthwk,bthwn->bhkwn", rows, columns)
-        return ops.reshape(
-            added,
-            (-1, height * self.factor, width * self.factor, channels),
-        )
+        sums = []
+        for sigma_px in self.sigmas_px:
+            scale = -1 / (2 * sigma_px**2)
+            columns = ops.matmul(ops.exp(scale * across), beside)
+            columns = ops.reshape(
+                columns, (-1, height, width, frames, self.factor * channels)
+            )
+            rows = ops.matmul(ops.exp(scale * along), columns)
+            sums.append(self._add_rows(rows))
+        return sums
 
-    def _weights(self, shifts_px: Any, sigma_px: float) -> Any:
-        """[B, T, H, W, steps, factor], of a sample for fine pixels around.
+    def _add_rows(self, rows: Any) -> Any:
+        """What each pixel's samples give it, and give those above and below.
 
-        The fine pixel lies in the pixel from which so many steps lead to
-        the sample's; the ground of a frame displaced by s was sampled at -s.
+        Shapes:
+          [B, H, W, 3 factor, factor (C + 1)] ->
+          [B, H, W, factor, factor, C + 1].
         """
-        distance = ops.convert_to_tensor(self._distance_px)
-        distance = distance - shifts_px[..., None, None]
-        return ops.exp(-ops.square(distance / sigma_px) / 2)
+        _, height, width, _, values = ops.shape(rows)
+        rows = ops.reshape(rows, (-1, height, width, 3, self.factor * values))
+        rows = ops.pad(rows, ((0, 0), (1, 1), (0, 0), (0, 0), (0, 0)))
+        added = sum(rows[:, k : k + height, :, k] for k in range(3))
+        channels = values // self.factor
+        return ops.reshape(
+            added, (-1, height, width, self.factor, self.factor, channels)
+        )
 
     def _divide(self, sums: Sequence[Any]) -> Any:
         """Means of the samples; where few are near, the wider kernel's."""
-        near = sums[0][..., -1:]
-        found = near > 0
+        widest = sums[0]
+        near = widest[..., -1:]
+        found = near > _LEAST_WEIGHT
         # Ratios alone: T in use may differ from T in training.
-        sums = [added / ops.where(found, near, 1.0) for added in sums]
-        widest = sums[0][..., :-1]
-        means = [widest]
+        per_near = 1 / ops.where(found, near, 1.0)
+        means = [widest[..., :-1] * per_near]
         weights = [ops.cast(found, near.dtype)]
         for added in sums[1:]:
-            share = added[..., -1:] + _LEAST_SHARE
-            means.append((added[..., :-1] + _LEAST_SHARE * widest) / share)
+            added = added + _LEAST_SHARE * widest
+            near = added[..., -1:]
+            means.append(added[..., :-1] * (1 / ops.where(found, near, 1.0)))
+            share = ops.where(found, near * per_near, _LEAST_SHARE)
             weights.append(ops.log(share))
         return ops.concatenate([*means, *weights], axis=-1)
+
+    def _lay_out(self, x: Any) -> Any:
+        """[B, H, W, factor, factor, C] -> [B, H factor, W factor, C]."""
+        _, height, width, _, _, channels = ops.shape(x)
+        return ops.reshape(
+            ops.transpose(x, (0, 1, 3, 2, 4, 5)),
+            (-1, height * self.factor, width * self.factor, channels),
+        )
 
     def compute_output_shape(
         self,

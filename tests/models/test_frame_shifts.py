@@ -28,13 +28,15 @@ def _frames(shifts_px, size=24, seed=0):
 
 
 def _found(frames, valid=None):
+    """[1, T, size, size, 2], of frames in the same order."""
     if valid is None:
         valid = np.ones(frames.shape[:4])
+    places_first = (0, 2, 3, 1)
     shifts = frame_shifts_px(
-        ops.convert_to_tensor(frames),
-        ops.convert_to_tensor(valid.astype("float32")),
+        ops.convert_to_tensor(frames.transpose(*places_first, 4)),
+        ops.convert_to_tensor(valid.astype("float32").transpose(places_first)),
     )
-    return ops.convert_to_numpy(shifts)
+    return ops.convert_to_numpy(shifts).transpose(0, 3, 1, 2, 4)
 
 
 @pytest.mark.parametrize("axis", [0, 1])

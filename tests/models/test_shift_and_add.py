@@ -51,11 +51,13 @@ def test_each_fine_pixel_is_the_weighted_mean_of_the_samples_around(
         half_dtype="float32",  # it computes in single precision always
     )
     clean = x * valid[..., None]
+    places_first = (0, 2, 3, 1)
     shifts = ops.convert_to_numpy(
         frame_shifts_px(
-            ops.convert_to_tensor(clean), ops.convert_to_tensor(valid)
+            ops.convert_to_tensor(clean.transpose(*places_first, 4)),
+            ops.convert_to_tensor(valid.transpose(places_first)),
         )
-    )
+    ).transpose(0, 3, 1, 2, 4)
     for b, row, col in np.ndindex(B, H * FACTOR, W * FACTOR):
         weight = dict.fromkeys(SIGMAS, 1e-30)
         total = {s: np.zeros(C) for s in SIGMAS}
