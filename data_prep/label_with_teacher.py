@@ -5,10 +5,12 @@ r"""Write a teacher's answers into records, for a student to learn from.
 
 Every record of the splits asked for is written again with all it held and the
 teacher's building and road probabilities, centroid density and height beside
-it: those that its model card says it was trained for. Where the image is not
-valid the teacher saw nothing, and its answer is marked so. Answers that are
-there already are replaced. The manifest names the teacher and the hash of its
-files.
+it: those that its model card says it was trained for, with the scale of the
+height if it tells one. A teacher that takes the view of the image is given it,
+where the records know it. Where the image is not valid the teacher saw
+nothing, and its answer is marked so. Answers that are there already, of
+another teacher or weak labels, are given up only with --overwrite_answers. The
+manifest names the teacher and the hash of its files.
 """
 
 import dataclasses
@@ -16,10 +18,8 @@ import hashlib
 import json
 import pathlib
 import shutil
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from s2distill.data.manifest import Manifest
-
-    Teacher = Callable[[np.ndarray], dict[str, np.ndarray]]
+    from s2distill.data.schema import RecordSpec
 
 # Feature of a record: output of the SavedModel.
 OUTPUTS = {
@@ -45,6 +44,7 @@ OUTPUTS = {
     "centroid_density": "centroid_density",
     "height_m": "height_m",
 }
+_SCALE_OUTPUT = "height_scale_m"  # which older teachers do not have
 _CARD_FILE = "model_card.json"
 
 
@@ -61,6 +61,9 @@ class Config:
     )
     batch_size: int = flag(4, help="Images the teacher answers at once.")
     overwrite: bool = flag(False, help="Replace records that exist.")
+    overwrite_answers: bool = flag(
+        False, help="Give up answers that the records already hold."
+    )
 
 
 def run(config: Config) -> None:
@@ -85,12 +88,20 @@ def run(config: Config) -> None:
             "50 cm image, so pair the places with one"
         )
     _check_splits(config, manifest)
+    if spec.teacher_answers and not config.overwrite_answers:
+        raise RecordError(
+            f"{config.records} holds answers already: "
+            f"{', '.join(spec.teacher_answers)}; label the records that they "
+            "were added to, or give them up with --overwrite_answers"
+        )
     teacher = load_teacher(config.teacher)
     card = _read_card(config.teacher)
+    answers = trained_answers(card)
     spec = dataclasses.replace(
         spec,
         fields=tuple(dict.fromkeys((*spec.fields, "teacher"))),
-        teacher_answers=trained_answers(card),
+        teacher_answers=answers,
+        teacher_scales="height" in answers and teacher.tells_scale,
     )
     with RecordWriter(
         config.output,
@@ -110,9 +121,7 @@ def run(config: Config) -> None:
             for split in config.splits:
                 records = read_records(config.records, split)
                 for batch in _batches(records, config.batch_size):
-                    for record in label_batch(
-                        batch, teacher, spec.teacher_answers
-                    ):
+                    for record in label_batch(batch, teacher, spec):
                         writer.write(split, record)
                     progress.update(len(batch))
     statistics = pathlib.Path(config.records) / STATISTICS_FILE
@@ -140,16 +149,52 @@ def _check_splits(config: Config, manifest: "Manifest") -> None:
         )
 
 
-def load_teacher(path: str) -> "Teacher":
+class Teacher:
+    """A teacher in a SavedModel.
+
+    Attributes:
+      takes_view: It looks at the view of the image too.
+      tells_scale: It tells how far its height may be off.
+    """
+
+    def __init__(self, model: Any) -> None:
+        """Takes a loaded SavedModel, which owns the weights."""
+        self._model = model
+        signature = model.signatures["serving_default"]
+        self.takes_view = "view" in signature.structured_input_signature[1]
+        self.tells_scale = _SCALE_OUTPUT in signature.structured_outputs
+
+    def __call__(
+        self, images: "np.ndarray", views: "np.ndarray"
+    ) -> "dict[str, np.ndarray]":
+        """Its answers.
+
+        Args:
+          images: [B, h, w, 3] uint8.
+          views: [B, 3] float32, see `s2distill.data.view.make_view`.
+
+        Returns:
+          [B, h, w, 1] float32 by the names of `OUTPUTS`, and height_scale_m
+          if it tells that.
+        """
+        import tensorflow as tf
+
+        given = {"image": tf.constant(images)}
+        if self.takes_view:
+            given["view"] = tf.constant(views)
+        found = self._model.signatures["serving_default"](**given)
+        wanted = [*OUTPUTS.values(), *[_SCALE_OUTPUT] * self.tells_scale]
+        return {name: found[name].numpy() for name in wanted}
+
+
+def load_teacher(path: str) -> Teacher:
     """The teacher in a SavedModel.
 
     Args:
       path: Folder with the signature `serving_default`: image uint8
-        [B, h, w, 3] to float32 [B, h, w, 1] building and road (probabilities),
-        centroid_density and height_m.
-
-    Returns:
-      A function from [B, h, w, 3] uint8 to those four, by name.
+        [B, h, w, 3], and perhaps view float32 [B, 3], to float32 [B, h, w, 1]
+        building and road (probabilities), centroid_density, height_m, and
+        perhaps height_scale_m.
 
     Raises:
       ModelError: No SavedModel, or one of another signature.
@@ -165,19 +210,15 @@ def load_teacher(path: str) -> "Teacher":
     signature = model.signatures.get("serving_default")
     inputs = signature.structured_input_signature[1] if signature else {}
     outputs = signature.structured_outputs if signature else {}
-    if set(inputs) != {"image"} or not set(OUTPUTS.values()) <= set(outputs):
+    if set(inputs) - {"view"} != {"image"} or not set(OUTPUTS.values()) <= set(
+        outputs
+    ):
         raise ModelError(
             f"{path} maps {', '.join(sorted(inputs)) or 'nothing'} to "
             f"{', '.join(sorted(outputs)) or 'nothing'}; a teacher maps image "
-            f"to {', '.join(OUTPUTS.values())}"
+            f"and perhaps view to {', '.join(OUTPUTS.values())}"
         )
-
-    def answer(images: "np.ndarray") -> "dict[str, np.ndarray]":
-        # `model` stays alive as long as this function: it owns the weights.
-        found = model.signatures["serving_default"](image=tf.constant(images))
-        return {name: found[name].numpy() for name in OUTPUTS.values()}
-
-    return answer
+    return Teacher(model)
 
 
 def trained_answers(card: dict[str, Any] | None) -> tuple[str, ...]:
@@ -195,14 +236,14 @@ def trained_answers(card: dict[str, Any] | None) -> tuple[str, ...]:
 
 
 def label_batch(
-    records: list[dict[str, Any]], teacher: "Teacher", wanted: Sequence[str]
+    records: list[dict[str, Any]], teacher: Teacher, spec: "RecordSpec"
 ) -> list[dict[str, Any]]:
     """The records with the teacher's answers.
 
     Args:
       records: With image/rgb and image/valid of one size.
-      teacher: As `load_teacher` returns.
-      wanted: Some of `schema.ANSWERS`.
+      teacher: Whom to ask.
+      spec: Of the labelled records, with the answers that are wanted.
 
     Returns:
       Copies with the group `teacher`; its answers are 0 where the image is
@@ -213,16 +254,19 @@ def label_batch(
     """
     import numpy as np
 
-    from s2distill.data.schema import TEACHER_FEATURES
+    from s2distill.data.schema import HEIGHT_SCALE_FEATURE
 
-    features = [name for answer in wanted for name in TEACHER_FEATURES[answer]]
-    answers = teacher(np.stack([r["image"]["rgb"] for r in records]))
+    images = [record["image"] for record in records]
+    answers = teacher(
+        np.stack([image["rgb"] for image in images]), _stack_views(images)
+    )
+    outputs = {**OUTPUTS, HEIGHT_SCALE_FEATURE: _SCALE_OUTPUT}
     labelled = []
     for number, record in enumerate(records):
         valid = (record["image"]["valid"] > 0).astype(np.uint8)
         group = {"valid": valid}
-        for feature in features:
-            output = OUTPUTS[feature]
+        for feature in spec.teacher_features:
+            output = outputs[feature]
             values = answers[output][number]
             if values.shape != (*valid.shape, 1):
                 raise ModelError(
@@ -239,6 +283,20 @@ def label_batch(
             group[feature] = values.astype(np.float16)
         labelled.append({**record, "teacher": group})
     return labelled
+
+
+def _stack_views(images: list[dict[str, Any]]) -> "np.ndarray":
+    """[B, 3] float32; 0 where the records do not know the view."""
+    import numpy as np
+    import tensorflow as tf
+
+    from s2distill.data.view import make_view
+
+    angle_deg, azimuth_deg = (
+        tf.constant([image.get(name, np.nan) for image in images], tf.float32)
+        for name in ("view_angle_deg", "view_azimuth_deg")
+    )
+    return make_view(angle_deg, azimuth_deg).numpy()
 
 
 def hash_files(directory: str) -> str:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from data_prep import label_with_teacher
 from data_prep.band_statistics import write_folder_statistics
+from data_prep.simulation.view import View
 from s2distill.data.folders import read_records
 from s2distill.data.manifest import read_manifest
 from s2distill.errors import ConfigError
@@ -39,11 +40,36 @@ class ColourTeacher(tf.Module):
         }
 
 
-def save_teacher(path, **keywords):
-    module = ColourTeacher(**keywords)
+class LeaningTeacher(tf.Module):
+    """Answers with the view it was given, and tells a scale of 2 m."""
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None, None, 3], tf.uint8, "image"),
+            tf.TensorSpec([None, 3], tf.float32, "view"),
+        ]
+    )
+    def __call__(self, image, view):
+        ones = tf.ones_like(tf.cast(image[..., :1], tf.float32))
+        parts = tf.split(view[:, tf.newaxis, tf.newaxis], 3, axis=-1)
+        right, down, known = (part * ones for part in parts)
+        return {
+            "building": known,
+            "road": right,
+            "centroid_density": down,
+            "height_m": ones,
+            "height_scale_m": 2 * ones,
+        }
+
+
+def save_module(path, module):
     signature = module.__call__.get_concrete_function()
     tf.saved_model.save(module, str(path), signatures=signature)
     return str(path)
+
+
+def save_teacher(path, **keywords):
+    return save_module(path, ColourTeacher(**keywords))
 
 
 def label(tmp_path, teacher, source="world", **keywords):
@@ -93,6 +119,71 @@ def test_every_record_gets_the_answers_and_keeps_what_it_held(
     assert (soft / "statistics.json").read_bytes() == (
         tmp_path / "world" / "statistics.json"
     ).read_bytes()
+
+
+def check_views(soft, expected):
+    """The answers of a LeaningTeacher, record by record."""
+    for record, view in zip(read_records(soft, "train"), expected, strict=True):
+        group = record["teacher"]
+        names = ("road_probs", "centroid_density", "building_probs")
+        for name, value in zip(names, view, strict=True):
+            np.testing.assert_allclose(
+                group[name], value * group["valid"], rtol=1e-3, atol=1e-4
+            )
+
+
+def test_a_teacher_that_takes_the_view_is_given_each_records(
+    tmp_path, example_records
+):
+    written = example_records(
+        tmp_path / "world", {"train": 3}, fields=("image", "view")
+    )["train"]
+    soft = label(tmp_path, save_module(tmp_path / "t", LeaningTeacher()))
+    check_views(
+        soft,
+        [
+            (
+                *View(
+                    float(record["image"]["view_angle_deg"]),
+                    float(record["image"]["view_azimuth_deg"]),
+                ).lean_xy,
+                1,
+            )
+            for record in written
+        ],
+    )
+
+
+def test_without_the_field_the_view_is_unknown(tmp_path, example_records):
+    example_records(tmp_path / "world", {"train": 3}, fields=("image",))
+    soft = label(tmp_path, save_module(tmp_path / "t", LeaningTeacher()))
+    check_views(soft, np.zeros((3, 3)))
+
+
+@pytest.mark.parametrize(
+    ("answers", "held"),
+    [
+        (["building", "height"], True),
+        (["building"], False),
+    ],
+)
+def test_a_scale_is_written_beside_the_height_it_is_of(
+    tmp_path, example_records, answers, held
+):
+    example_records(tmp_path / "world", {"train": 1}, fields=("image",))
+    teacher = save_module(tmp_path / "t", LeaningTeacher())
+    (tmp_path / "t" / "model_card.json").write_text(
+        json.dumps({"answers": answers})
+    )
+    soft = label(tmp_path, teacher)
+    assert read_manifest(soft).spec.teacher_scales == held
+    (record,) = read_records(soft, "train")
+    group = record["teacher"]
+    assert ("height_scale_m" in group) == held
+    if held:
+        np.testing.assert_array_equal(
+            group["height_scale_m"], 2 * group["valid"]
+        )
 
 
 def test_only_the_splits_asked_for_are_written(tmp_path, example_records):
@@ -147,8 +238,10 @@ def test_only_answers_the_teacher_was_trained_for_are_written(
     teacher = save_teacher(tmp_path / "teacher")
     card = {"answers": ["building", "height"]}
     (tmp_path / "teacher" / "model_card.json").write_text(json.dumps(card))
-    soft = label(tmp_path, teacher)
-    assert read_manifest(soft).spec.teacher_answers == ("building", "height")
+    soft = label(tmp_path, teacher, overwrite_answers=True)
+    spec = read_manifest(soft).spec
+    assert spec.teacher_answers == ("building", "height")
+    assert not spec.teacher_scales
     for old, new in zip(written, read_records(soft, "train"), strict=True):
         assert set(new["teacher"]) == {
             "valid",
@@ -172,11 +265,24 @@ def test_the_hash_covers_names_and_contents(tmp_path):
     assert label_with_teacher.hash_files(tmp_path) != expected
 
 
-def test_labelling_twice_replaces_the_answers(tmp_path, example_records):
+def test_answers_that_are_there_are_given_up_only_when_told(
+    tmp_path, example_records
+):
     written = example_records(
-        tmp_path / "world", {"train": 1}, fields=("image", "teacher")
+        tmp_path / "world",
+        {"train": 1},
+        fields=("image", "teacher"),
+        teacher_answers=("building", "height"),
+        teacher_scales=True,
     )
-    soft = label(tmp_path, save_teacher(tmp_path / "teacher"))
+    teacher = save_teacher(tmp_path / "teacher")
+    with pytest.raises(
+        RecordError,
+        match="holds answers already: building, height; .*--overwrite_answers",
+    ):
+        label(tmp_path, teacher)
+    assert not (tmp_path / "soft").exists()
+    soft = label(tmp_path, teacher, overwrite_answers=True)
     assert read_manifest(soft).spec.fields == ("image", "teacher")
     before = written["train"][0]["teacher"]["building_probs"]
     (after,) = read_records(soft, "train")
@@ -201,14 +307,9 @@ def test_a_model_of_another_signature_is_refused(tmp_path):
         def __call__(self, x):
             return {"y": x}
 
-    module = Other()
-    tf.saved_model.save(
-        module,
-        str(tmp_path / "m"),
-        signatures=module.__call__.get_concrete_function(),
-    )
-    with pytest.raises(ModelError, match="maps x to y; a teacher maps image"):
-        label_with_teacher.load_teacher(str(tmp_path / "m"))
+    teacher = save_module(tmp_path / "m", Other())
+    with pytest.raises(ModelError, match="maps x to y; a teacher maps image a"):
+        label_with_teacher.load_teacher(teacher)
 
 
 def test_answers_on_another_grid_leave_no_folder(tmp_path, example_records):
