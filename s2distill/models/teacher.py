@@ -20,11 +20,14 @@ class TeacherConfig:
         they hold becomes channels, so that nothing of the image is lost.
       channels: Of each level, finest first; each is half as fine.
       blocks: Residual blocks of a level, on the way down and up.
+      view: Whether it is told from where the image was taken: off nadir,
+        roofs lean away from the footprints that it is to mark.
     """
 
     stem_factor: int = 4
     channels: tuple[int, ...] = (48, 96, 128)
     blocks: int = 1
+    view: bool = False
 
 
 TEACHER_PRESETS = {
@@ -41,12 +44,21 @@ def build_teacher(config: TeacherConfig) -> keras.Model:
       config: Size.
 
     Returns:
-      Model of {"image": [B, h, w, 3] in [-1, 1]} to the dictionary of
-      `models.heads` on the same grid. h and w are free.
+      Model of {"image": [B, h, w, 3] in [-1, 1]}, with a view also {"view":
+      [B, 3]}, to the dictionary of `models.heads` on the same grid. h and w
+      are free. A view is by how much a roof leans for each metre of its
+      height, to the right and down, and 1; zeros where nobody knows.
     """
     image = keras.Input((None, None, 3), name="image")
+    inputs = {"image": image}
     x = PadToMultiple(config.stem_factor, name="pad")(image)
     x = ops.space_to_depth(x, config.stem_factor)
+    if config.view:
+        inputs["view"] = keras.Input((3,), name="view")
+        everywhere = ops.ones_like(x[..., :1])
+        x = ops.concatenate(
+            [x, everywhere * inputs["view"][:, None, None, :]], axis=-1
+        )
     x = keras.layers.Conv2D(
         config.channels[0],
         3,
@@ -60,4 +72,4 @@ def build_teacher(config: TeacherConfig) -> keras.Model:
         name: CropLike(name=f"{name}_crop", dtype="float32")(answer, image)
         for name, answer in heads(x, config.stem_factor).items()
     }
-    return keras.Model({"image": image}, answers, name="teacher")
+    return keras.Model(inputs, answers, name="teacher")
