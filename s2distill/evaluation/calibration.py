@@ -14,6 +14,7 @@ from s2distill.evaluation.ratio import ratio
 STEPS = 512
 ECE_BINS = 15
 _TEMPERATURES = (0.1, 10.0)  # a network further off needs training
+_BIASES = (-5.0, 5.0)  # likewise
 
 
 def sum_histogram(
@@ -83,20 +84,24 @@ def expected_calibration_error(histogram: np.ndarray) -> np.ndarray:
     return errors.reshape(histogram.shape[:-2])
 
 
-def fit_temperature(histogram: np.ndarray) -> float | None:
-    """The temperature by which logits are divided to be calibrated.
+def fit_presence(histogram: np.ndarray) -> tuple[float, float] | None:
+    """The temperature and the bias by which presence is calibrated.
 
-    It minimises the cross-entropy over the pixels of the histogram, each
-    step standing at its mean presence.
+    sigmoid(logit / temperature + bias) minimises the cross-entropy over the
+    pixels of the histogram, each step standing at its mean presence. The
+    bias is needed where the loss asked for masks that overlap well: they are
+    best cut below a presence of 0.5, and no temperature moves 0.5.
 
     Args:
       histogram: [3, 512] sums over the validation split.
 
     Returns:
-      Temperature in 0.1 to 10; None where one class has no pixel.
+      (temperature in 0.1 to 10, bias in -5 to 5); None where one class has no
+      pixel.
 
     Source:
-      Guo et al. 2017, arXiv:1706.04599, section 4.2.
+      Platt 1999, "Probabilistic outputs for support vector machines"; Guo et
+      al. 2017, arXiv:1706.04599, section 4.2.
     """
     pixels, presence, true = histogram[:, histogram[0] > 0].astype(np.float64)
     if true.sum() in (0, pixels.sum()):
@@ -105,15 +110,21 @@ def fit_temperature(histogram: np.ndarray) -> float | None:
     mean = np.clip(presence / pixels, 1e-7, 1 - 1e-7)
     logits = np.log(mean) - np.log1p(-mean)
 
-    def cross_entropy(log_temperature: float) -> float:
-        x = logits / np.exp(log_temperature)
+    def cross_entropy(log_temperature_bias: np.ndarray) -> float:
+        log_temperature, bias = log_temperature_bias
+        x = logits / np.exp(log_temperature) + bias
         return float(np.sum(pixels * np.logaddexp(0, x) - true * x))
 
-    bounds = tuple(np.log(_TEMPERATURES))
-    found = scipy.optimize.minimize_scalar(
-        cross_entropy, bounds=bounds, method="bounded"
+    # Nats per pixel: the search stops at changes of a certain size.
+    found = scipy.optimize.minimize(
+        lambda x: cross_entropy(x) / pixels.sum(),
+        np.zeros(2),
+        method="L-BFGS-B",
+        bounds=(tuple(np.log(_TEMPERATURES)), _BIASES),
+        options={"ftol": 1e-12, "gtol": 1e-9},
     )
-    return float(np.exp(found.x))
+    log_temperature, bias = found.x
+    return float(np.exp(log_temperature)), float(bias)
 
 
 def _cut_equal_mass(histogram: np.ndarray, bins: int) -> np.ndarray:

@@ -61,7 +61,7 @@ def evaluate(
         "height_m". Only those that the dataset has targets for are used.
         May also hold "height_scale_m", Laplace scale of the height's error;
         "building_uncalibrated" and "road_uncalibrated", presence before it
-        was calibrated.
+        was calibrated, of which masks are then cut.
       dataset: Batches (inputs, targets) of the pipeline; targets may also
         hold "key" and "stratum", [B] text.
       label_gsd_m: Side of a label pixel.
@@ -113,17 +113,19 @@ def _make_tile(
     cells = np.zeros((0, 2))
     for kind in ("building", "road"):
         if kind in targets:
-            planes = answers[kind], targets[kind], targets[f"{kind}_weight"]
-            sums[kind] = segmentation.sum_confusion(*planes)
-            sums[f"{kind}_histogram"] = calibration.sum_histogram(*planes)
-            before = f"{kind}_uncalibrated"
-            if before in answers:
-                sums[f"{before}_histogram"] = calibration.sum_histogram(
-                    answers[before], *planes[1:]
+            truth = targets[kind], targets[f"{kind}_weight"]
+            own = _own_presence(answers, kind)
+            sums[kind] = segmentation.sum_confusion(own, *truth)
+            sums[f"{kind}_histogram"] = calibration.sum_histogram(
+                answers[kind], *truth
+            )
+            if own is not answers[kind]:
+                sums[f"{kind}_uncalibrated_histogram"] = (
+                    calibration.sum_histogram(own, *truth)
                 )
     if "building" in targets:
         sums["objects"] = objects.sum_objects(
-            answers["building"],
+            _own_presence(answers, "building"),
             targets["building"],
             targets["building_weight"],
             gsd_m=label_gsd_m,
@@ -151,6 +153,11 @@ def _make_tile(
             _to_text(targets["stratum"]) if "stratum" in targets else None
         ),
     )
+
+
+def _own_presence(answers: dict[str, np.ndarray], kind: str) -> np.ndarray:
+    """What masks are cut from: calibration says how sure, it moves none."""
+    return answers.get(f"{kind}_uncalibrated", answers[kind])
 
 
 def _split_batch(

@@ -157,7 +157,11 @@ def _draw_curves(axes: Axes, scores: Mapping[str, Scores], kind: str) -> None:
     for name, one in scores.items():
         if not _has_truth(one, kind):
             continue
-        curve = precision_recall_curve(one.total(f"{kind}_histogram"))
+        # Masks are cut where the network's own presence is a half.
+        own = one.total(f"{kind}_uncalibrated_histogram")
+        curve = precision_recall_curve(
+            one.total(f"{kind}_histogram") if own is None else own
+        )
         score = one.values[f"{kind}_average_precision"]
         axes.plot(
             curve.recall,
@@ -181,7 +185,7 @@ def _draw_curves(axes: Axes, scores: Mapping[str, Scores], kind: str) -> None:
     axes.set_ylabel("precision")
     axes.legend(
         loc="lower left",
-        title=f"dot: presence {PRESENCE:g}",
+        title="dot: where masks are cut",
         alignment="left",
     )
 

@@ -3,7 +3,7 @@ import pytest
 
 from s2distill.evaluation.calibration import STEPS
 from s2distill.evaluation.calibration import expected_calibration_error
-from s2distill.evaluation.calibration import fit_temperature
+from s2distill.evaluation.calibration import fit_presence
 from s2distill.evaluation.calibration import reliability_curve
 from s2distill.evaluation.calibration import sum_histogram
 
@@ -102,13 +102,45 @@ def test_error_keeps_leading_axes():
     assert errors[1] == expected_calibration_error(stacked[1])
 
 
-def test_temperature_undoes_doubled_logits():
-    histogram = sum_histogram(*_planes(6, (300, 400)))
-    # 120,000 labels: the fit scatters by some 0.02.
-    assert fit_temperature(histogram) == pytest.approx(2.0, abs=0.1)
+def _move(planes, temperature, bias):
+    """Planes whose presence a network would answer that is to be undone."""
+    probs, label, weight = planes
+    probs = probs.astype(np.float64)
+    logits = np.log(probs) - np.log1p(-probs)
+    moved = 1 / (1 + np.exp(-(logits - bias) * temperature))
+    return moved.astype(np.float32), label, weight
 
 
-def test_temperature_needs_both_classes():
+@pytest.mark.parametrize(
+    ("temperature", "bias"), [(1.0, 0.0), (0.7, -0.9), (0.5, 0.4)]
+)
+def test_temperature_and_bias_undo_what_was_done_to_logits(temperature, bias):
+    planes = _move(_planes(6, (300, 400)), temperature, bias)
+    found = fit_presence(sum_histogram(*planes))
+    # The planes' own logits are doubled, before and with the bias; 120,000
+    # labels scatter by some 0.02.
+    assert found == (
+        pytest.approx(2.0 * temperature, rel=0.05),
+        pytest.approx(bias / 2, abs=0.05),
+    )
+
+
+def test_calibrated_presence_has_less_error_on_pixels_not_fitted_to():
+    temperature, bias = fit_presence(
+        sum_histogram(*_move(_planes(7, (200, 300)), 0.8, 0.6))
+    )
+    probs, label, weight = _move(_planes(8, (200, 300)), 0.8, 0.6)
+    logits = np.log(probs.astype(np.float64)) - np.log1p(-probs)
+    after = 1 / (1 + np.exp(-(logits / temperature + bias)))
+    errors = [
+        float(expected_calibration_error(sum_histogram(p, label, weight)))
+        for p in (probs, after)
+    ]
+    assert errors[0] > 0.05
+    assert errors[1] < 0.01
+
+
+def test_calibration_needs_both_classes():
     one = np.ones((2, 3))
-    assert fit_temperature(sum_histogram(0.3 * one, one, one)) is None
-    assert fit_temperature(sum_histogram(0.3 * one, 0 * one, one)) is None
+    assert fit_presence(sum_histogram(0.3 * one, one, one)) is None
+    assert fit_presence(sum_histogram(0.3 * one, 0 * one, one)) is None

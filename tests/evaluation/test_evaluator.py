@@ -141,10 +141,14 @@ def test_an_answer_that_is_not_finite_is_refused(scored):
         scored(spoil)
 
 
+def _less_sure(probs):
+    return 0.5 + 0.8 * (probs - 0.5)  # masks stay
+
+
 def _add_optional(targets, answers):
     rng = np.random.default_rng(5)
     answers["height_scale_m"] = rng.uniform(1, 9, answers["height_m"].shape)
-    answers["building_uncalibrated"] = answers["building"] ** 2
+    answers["building_uncalibrated"] = _less_sure(answers["building"])
 
 
 def test_answers_that_need_not_be_there_leave_the_other_scores(scored):
@@ -170,13 +174,22 @@ def test_coverage_and_uncalibrated_error_are_of_the_known_pixels(scored, tiles):
         np.mean(error <= reach)
     )
 
-    def square(targets, answers):
-        answers["building"] = answers["building"] ** 2
+    def only(targets, answers):
+        answers["building"] = _less_sure(answers["building"])
 
-    assert (
-        values["building_ece_uncalibrated"]
-        == (scored(square).values["building_ece"])
-    )
+    uncalibrated = values["building_ece_uncalibrated"]
+    assert uncalibrated == scored(only).values["building_ece"]
+
+
+def test_calibration_moves_no_mask_and_no_building(scored):
+    def calibrate(targets, answers):
+        answers["building_uncalibrated"] = answers["building"]
+        answers["building"] = 0.4 * answers["building"]
+
+    plain, moved = scored().values, scored(calibrate).values
+    for name in ("building_iou", "building_miou", "missed_per_km2"):
+        assert moved[name] == plain[name]
+    assert moved["building_ece"] != plain["building_ece"]
 
 
 @pytest.mark.parametrize(
