@@ -5,7 +5,8 @@ r"""Score trained models side by side, as JSON, table and pictures.
 
 Each model is NAME=WORKDIR of s2distill.train. All are scored on the same
 tiles against true labels; a model of kind "teacher" among them gives the
-retention of the others. Writes scores.json, table.txt and pictures/, and
+retention of the others. What s2distill.calibrate has fitted to a model is
+used, and the table says so. Writes scores.json, table.txt and pictures/, and
 prints the table.
 """
 
@@ -30,6 +31,11 @@ class Config:
     output: str = flag(help="Folder for scores, table and pictures.")
     split: str = flag("test", help="train, validation or test.")
     batch_size: int = flag(4, help="Tiles in a batch; moves no score.")
+    calibrated: bool = flag(
+        True,
+        help="Use the calibration of those models that have one; it moves "
+        "presence and the scale of height, and no mask.",
+    )
     count_cell_m: float = flag(
         160.0, help="Side of the squares in which buildings are counted."
     )
@@ -51,7 +57,10 @@ def run(config: Config) -> dict[str, dict[str, Any]]:
 
     workdirs = parse_models(config.models)
     report, paths = evaluate_models(
-        {name: load_run(workdir) for name, workdir in workdirs.items()},
+        {
+            name: load_run(workdir, calibrated=config.calibrated)
+            for name, workdir in workdirs.items()
+        },
         config.records,
         config.output,
         split=config.split,

@@ -31,12 +31,16 @@ from s2distill.evaluation.gallery import pick_examples
 from s2distill.evaluation.gallery import write_gallery
 from s2distill.evaluation.panel import Example
 from s2distill.evaluation.panel import make_frame_pictures
+from s2distill.serving.card import PRESENCE
 from s2distill.training_run import Run
 
 Batch = tuple[dict[str, Any], dict[str, Any]]
 
 TEACHER_KIND = "teacher"
 _S2_GSD_M = 10.0  # of the grid of the frames, whatever the band
+# Answers that are scored as the network gives them.
+_VALUES = ("centroid_density", "height_m", "image_grey")
+_HEIGHT_SCALE = "height_scale_m"
 
 
 def evaluate_models(
@@ -54,7 +58,8 @@ def evaluate_models(
 
     Args:
       models: Name -> trained model, in the order of the table. The first of
-        kind "teacher" gives the retention of the others.
+        kind "teacher" gives the retention of the others. Calibration moves
+        presence and the scale of height, and no mask.
       records: Record folders with labels.
       output: Folder; see `evaluation.gallery` for its files.
       split: "train", "validation" or "test".
@@ -84,10 +89,10 @@ def evaluate_models(
     cell_px = _cell_px(count_cell_m, label_gsd_m)
     pattern = _compile(stratum_pattern)
     for name, model in models.items():
-        _check_fit(name, model, spec, records[0])
+        check_fit(name, model, spec, records[0])
 
     def read(name: str, batch_size: int) -> Iterator[Batch]:
-        return _read(models[name], records, split, batch_size)
+        return read_batches(models[name], records, split, batch_size)
 
     scores = {
         name: evaluate(
@@ -123,21 +128,34 @@ def make_predict_function(model: Run) -> PredictFunction:
       model: A trained network; its logits become probabilities.
 
     Returns:
-      Function for `evaluation.evaluator`, of [B, ...] inputs.
+      Function for `evaluation.evaluator`, of [B, ...] inputs. Of a model with
+      a calibration, presence as the network itself has it is answered too, as
+      "building_uncalibrated" and "road_uncalibrated".
     """
+    calibration = model.calibration
     names = [tensor.name for tensor in model.network.inputs]
 
     def predict(inputs: dict[str, Any]) -> dict[str, np.ndarray]:
         answers = model.network.predict_on_batch(
             {name: inputs[name] for name in names}
         )
-        return {
-            "building": scipy.special.expit(answers["building_logits"]),
-            "road": scipy.special.expit(answers["road_logits"]),
-            "centroid_density": answers["centroid_density"],
-            "height_m": answers["height_m"],
-            "image_grey": answers["image_grey"],
+        maps = {
+            name: answers[name]
+            for name in (*_VALUES, _HEIGHT_SCALE)
+            if name in answers  # older networks answer no scale
         }
+        for name in PRESENCE:
+            logits = answers[f"{name}_logits"]
+            maps[name] = scipy.special.expit(logits)
+            if calibration is not None:
+                maps[f"{name}_uncalibrated"] = maps[name]
+                maps[name] = scipy.special.expit(
+                    logits / calibration.temperatures[name]
+                    + calibration.biases[name]
+                )
+        if calibration is not None and _HEIGHT_SCALE in maps:
+            maps[_HEIGHT_SCALE] *= calibration.height_scale_factor
+        return maps
 
     return predict
 
@@ -151,10 +169,20 @@ class _Answered:
     answers: dict[str, np.ndarray]
 
 
-def _read(
+def read_batches(
     model: Run, records: Sequence[str], split: str, batch_size: int
 ) -> Iterator[Batch]:
-    """Batches as this model wants them: its frames, its statistics."""
+    """Batches as this model wants them: its frames, its statistics.
+
+    Args:
+      model: A trained network.
+      records: Record folders.
+      split: "train", "validation" or "test".
+      batch_size: Tiles in a batch.
+
+    Returns:
+      (inputs, targets) of NumPy arrays, targets with "key".
+    """
     config = PipelineConfig(
         batch_size=batch_size, frames=max(model.frames, 1), augment=False
     )
@@ -245,8 +273,18 @@ def _make_example(
     )
 
 
-def _check_fit(name: str, model: Run, spec: RecordSpec, directory: str) -> None:
-    """Refuses records that are not of the kind that the model was made for."""
+def check_fit(name: str, model: Run, spec: RecordSpec, directory: str) -> None:
+    """Refuses records that are not of the kind that the model was made for.
+
+    Args:
+      name: Of the model.
+      model: A trained network.
+      spec: Of the records.
+      directory: Of the records.
+
+    Raises:
+      BandError, ProductLevelError: If bands or level differ.
+    """
     if model.kind == TEACHER_KIND:
         return  # it sees the image alone
     if model.spec.bands != spec.bands:

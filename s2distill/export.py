@@ -4,13 +4,16 @@ r"""Exports a trained network as a SavedModel with its model card.
         --output=runs/student/saved_model
 
 The SavedModel takes raw integers and needs nothing of this package: any
-TensorFlow serves it. Before it appears, it is loaded again and compared with
-the network on random integers.
+TensorFlow serves it. What s2distill.calibrate has fitted is built in: presence
+that means what it says, and a score that tells what the network was not
+trained on. Before it appears, it is loaded again and compared with the network
+on random integers.
 """
 
 import dataclasses
 import json
 import pathlib
+from typing import TYPE_CHECKING
 from typing import Any
 
 from absl import logging
@@ -19,6 +22,11 @@ from s2distill.atomic_write import check_absent
 from s2distill.errors import ConfigError
 from s2distill.flag_config import flag
 from s2distill.flag_config import run_program
+
+if TYPE_CHECKING:
+    from s2distill.serving.calibration import Calibration
+    from s2distill.serving.card import ModelCard
+    from s2distill.training_run import Run
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,7 +38,11 @@ class Config:
     temperatures: tuple[str, ...] = flag(
         (),
         help="Of building and of road, for example 1.2,0.9: logits are "
-        "divided by them before the sigmoid. Default: 1.",
+        "divided by them before the sigmoid, in place of what was fitted. "
+        "Default: as fitted, else 1.",
+    )
+    calibrated: bool = flag(
+        True, help="Build in the calibration of the workdir, if it has one."
     )
     scores: str | None = flag(
         None, help="JSON file of scores to copy into the model card."
@@ -44,30 +56,27 @@ def run(config: Config) -> None:
     if not config.overwrite:
         check_absent(config.output)
 
+    from s2distill.serving.calibration import Calibration
     from s2distill.serving.card import PRESENCE
-    from s2distill.serving.card import ModelCard
+    from s2distill.serving.card import zero_biases
     from s2distill.serving.export import export_model
     from s2distill.training_run import load_run
 
     temperatures = _parse_temperatures(config.temperatures, PRESENCE)
-    trained = load_run(config.workdir)
-    spec = trained.spec
-    card = ModelCard(
-        kind=trained.kind,
-        bands=spec.bands,
-        product_level=spec.product_level,
-        quantification_dn=spec.quantification_dn,
-        offset_dn=spec.offset_dn,
-        statistics=trained.statistics,
-        label_factor=spec.label_factor,
-        frames=trained.frames,
-        temperatures=temperatures,
-        metrics=metrics,
-        training=trained.training,
-        answers=trained.answers,
-    )
+    trained = load_run(config.workdir, calibrated=config.calibrated)
+    calibration = trained.calibration or Calibration()
+    if temperatures is not None:
+        # A bias belongs to the temperature that it was fitted with.
+        calibration = dataclasses.replace(
+            calibration, temperatures=temperatures, biases=zero_biases()
+        )
+    card = _make_card(trained, calibration, metrics)
     export_model(
-        trained.network, card, config.output, overwrite=config.overwrite
+        trained.network,
+        card,
+        config.output,
+        trust=calibration.trust,
+        overwrite=config.overwrite,
     )
     logging.info("Wrote the SavedModel of a %s: %s", card.kind, config.output)
 
@@ -77,11 +86,38 @@ def main() -> None:
     run_program(run, Config, __doc__)
 
 
+def _make_card(
+    trained: "Run", calibration: "Calibration", metrics: dict[str, Any]
+) -> "ModelCard":
+    from s2distill.serving.card import ModelCard
+
+    spec, trust = trained.spec, calibration.trust
+    return ModelCard(
+        kind=trained.kind,
+        bands=spec.bands,
+        product_level=spec.product_level,
+        quantification_dn=spec.quantification_dn,
+        offset_dn=spec.offset_dn,
+        statistics=trained.statistics,
+        label_factor=spec.label_factor,
+        frames=trained.frames,
+        temperatures=calibration.temperatures,
+        biases=calibration.biases,
+        height_scale_factor=calibration.height_scale_factor,
+        trust_window_px=trust and trust.window_px,
+        trust_threshold=trust and trust.threshold,
+        takes_view="view" in trained.network.input,
+        metrics=metrics,
+        training=trained.training,
+        answers=trained.answers,
+    )
+
+
 def _parse_temperatures(
     texts: tuple[str, ...], names: tuple[str, ...]
-) -> dict[str, float]:
+) -> dict[str, float] | None:
     if not texts:
-        return dict.fromkeys(names, 1.0)
+        return None
     shown = ",".join(texts)
     try:
         values = [float(text) for text in texts]

@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from s2distill.data.frame_stack import FrameStack
     from s2distill.geo.raster import Layer
     from s2distill.serving.card import ModelCard
+    from s2distill.serving.predictor import AlarmCounter
 
 _SUFFIXES = (".tif", ".tiff")
 _METRES_PER_DEGREE = 111_320  # along a meridian, and of longitude at 0
 # Networks bear a tenth or two; a stack of another resolution is a mistake.
 _GSD_TOLERANCE = 0.25
+_HALF = 0.5  # where masks are cut unless calibration has moved it
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,6 +139,7 @@ def _write_map(config: Config, stack: "FrameStack", card: "ModelCard") -> None:
     import tqdm
 
     from s2distill.geo.raster import write_cog
+    from s2distill.serving.predictor import AlarmCounter
     from s2distill.serving.predictor import load_predictor
     from s2distill.serving.region import RegionOptions
     from s2distill.serving.region import map_region
@@ -149,12 +152,16 @@ def _write_map(config: Config, stack: "FrameStack", card: "ModelCard") -> None:
         cloud_dn=config.cloud_dn,
     )
     rows, cols = plan_axes(stack, options)
-    predictor = load_predictor(config.model)
+    predictor = AlarmCounter(load_predictor(config.model))
     tags = {
         "MODEL": pathlib.Path(config.model).name,
         "FRAME_DATES": ",".join(_dates(stack)),
         "PRODUCT_LEVEL": stack.product_level,
     }
+    for name, presence in card.mask_presence.items():
+        # Calibration may have moved the presence at which a mask is best cut.
+        if presence != _HALF:
+            tags[f"{name.upper()}_MASK_PRESENCE"] = f"{presence:.3f}"
     total = len(rows.starts) * len(cols.starts)
     with (
         tqdm.tqdm(total=total, desc="Mapping", unit="window") as bar,
@@ -175,6 +182,17 @@ def _write_map(config: Config, stack: "FrameStack", card: "ModelCard") -> None:
             on_window=bar.update,
         ):
             writer.append(block)
+    _tell_of_alarms(predictor, card)
+
+
+def _tell_of_alarms(predictor: "AlarmCounter", card: "ModelCard") -> None:
+    if predictor.windows and card.trust_window_px is not None:
+        share = 100 * predictor.alarms / predictor.windows
+        side_m = card.trust_window_px * card.gsd_m
+        sys.stdout.write(
+            f"{share:.1f} % of the windows of {side_m:g} m are unlike "
+            "anything the model was trained on: trust the map less there\n"
+        )
 
 
 def _check_output(output: str) -> None:

@@ -18,6 +18,8 @@ from s2distill.data.schema import ANSWERS
 from s2distill.data.schema import RecordSpec
 from s2distill.errors import ModelError
 from s2distill.models import network as _networks  # noqa: F401 - registers
+from s2distill.serving.calibration import Calibration
+from s2distill.serving.calibration import read_calibration
 
 MODEL_FILE = "model.keras"
 CONFIG_FILE = "config.json"
@@ -36,6 +38,8 @@ class Run:
       training: Objective, steps, records and teacher, as they were.
       answers: Those of `schema.ANSWERS` that it was trained for; runs written
         before this was recorded count as trained for all.
+      calibration: What was fitted afterwards; None where nothing was, or
+        nobody asked for it.
     """
 
     kind: str
@@ -45,6 +49,7 @@ class Run:
     frames: int
     training: dict[str, Any]
     answers: tuple[str, ...] = ANSWERS
+    calibration: Calibration | None = None
 
 
 def write_run(workdir: str | os.PathLike[str], run: Run) -> None:
@@ -66,11 +71,17 @@ def write_run(workdir: str | os.PathLike[str], run: Run) -> None:
         run.network.save(path)
 
 
-def load_run(workdir: str | os.PathLike[str]) -> Run:
+def load_run(
+    workdir: str | os.PathLike[str], *, calibrated: bool = False
+) -> Run:
     """Reads a finished training workdir.
 
+    Args:
+      workdir: Of s2distill.train.
+      calibrated: Read what s2distill.calibrate left there too, if it did.
+
     Raises:
-      ModelError: If it is not one.
+      ModelError: If it is not one, or the calibration is another model's.
     """
     folder = pathlib.Path(workdir)
     for name in (MODEL_FILE, CONFIG_FILE):
@@ -86,7 +97,8 @@ def load_run(workdir: str | os.PathLike[str]) -> Run:
         raise ModelError(
             f"{folder / MODEL_FILE} cannot be read: {error}; train again"
         ) from error
-    return Run(network=network, **content)
+    calibration = read_calibration(folder / MODEL_FILE) if calibrated else None
+    return Run(network=network, calibration=calibration, **content)
 
 
 def _read_config(path: pathlib.Path) -> dict[str, Any]:

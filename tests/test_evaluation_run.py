@@ -1,5 +1,6 @@
 """Toy networks of closed form on random records, scored end to end."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -38,12 +39,13 @@ def _run(kind, network, frames, **changes):
 
 
 def _answers(signal):
-    """The five answers of a toy network, from one plane in about -1 to 1."""
+    """The answers of a toy network, from one plane in about -1 to 1."""
     return {
         "building_logits": 4 * signal,
         "road_logits": -4 * signal,
         "centroid_density": 0.5 + 0.1 * signal,
         "height_m": 20 + 5 * signal,
+        "height_scale_m": 2 + 0 * signal,
         "image_grey": 0.5 + 0.5 * signal,
     }
 
@@ -179,6 +181,34 @@ def test_probabilities_are_the_sigmoid_of_logits(world):
     expected = 1 / (1 + np.exp(-4 * image[..., :1]))
     np.testing.assert_allclose(answers["building"], expected, rtol=1e-5)
     np.testing.assert_allclose(answers["road"], 1 - expected, atol=1e-6)
+
+
+def test_a_calibrated_model_answers_before_and_after():
+    from s2distill.serving.calibration import Calibration
+
+    image = np.random.default_rng(0).uniform(-1, 1, (2, 3, 5, 3))
+    inputs = {"image": image.astype(np.float32)}
+    teacher = make_teacher()
+    plain = make_predict_function(teacher)(inputs)
+    calibrated = make_predict_function(
+        dataclasses.replace(
+            teacher,
+            calibration=Calibration(
+                temperatures={"building": 2.0, "road": 0.5},
+                biases={"building": -0.3, "road": 0.0},
+                height_scale_factor=3.0,
+            ),
+        )
+    )(inputs)
+    for name, temperature, bias in (("building", 2, -0.3), ("road", 0.5, 0)):
+        before = calibrated[f"{name}_uncalibrated"]
+        np.testing.assert_array_equal(before, plain[name])
+        logits = np.log(before) - np.log1p(-before)
+        expected = 1 / (1 + np.exp(-logits / temperature - bias))
+        # float32 logits from presence near 1
+        np.testing.assert_allclose(calibrated[name], expected, atol=1e-4)
+    np.testing.assert_allclose(calibrated["height_scale_m"], 6.0)
+    np.testing.assert_array_equal(calibrated["height_m"], plain["height_m"])
 
 
 def test_bands_in_another_order_are_refused(world, tmp_path):

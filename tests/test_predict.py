@@ -55,6 +55,11 @@ def toy_model(tmp_path_factory):
                 "centroid_density": b8 * 1e-7,
                 "height_m": b2 / 100,
                 "image_grey": b2 / 10_000,
+                # One window, far off if it is bright; the card tells of it
+                # where a test asks for it.
+                "out_of_distribution": tf.reduce_mean(
+                    mean[..., 1:] / 1000, (1, 2, 3), keepdims=True
+                ),
             }
 
     folder = tmp_path_factory.mktemp("toy") / "saved_model"
@@ -169,17 +174,11 @@ def test_a_map_holds_the_model_s_answers_in_their_place(
 
 
 def test_a_map_leaves_out_what_nobody_taught_the_model(
-    make_config, scene, toy_model, tmp_path
+    make_config, change_card, scene, tmp_path
 ):
-    model = tmp_path / "buildings"
-    shutil.copytree(toy_model, model)
-    card = json.loads((model / "model_card.json").read_text())
-    card["answers"] = ["building"]
-    (model / "model_card.json").write_text(json.dumps(card))
+    model = change_card(answers=["building"])
     predict.run(make_config())
-    predict.run(
-        make_config(model=str(model), output=str(tmp_path / "less.tif"))
-    )
+    predict.run(make_config(model=model, output=str(tmp_path / "less.tif")))
     with (
         rasterio.open(tmp_path / "out" / "map.tif") as whole,
         rasterio.open(tmp_path / "less.tif") as less,
@@ -187,6 +186,43 @@ def test_a_map_leaves_out_what_nobody_taught_the_model(
         assert less.descriptions == ("building", "centroid_density")
         assert less.units == ("probability", "buildings/pixel")
         np.testing.assert_array_equal(less.read(), whole.read([1, 3]))
+
+
+@pytest.fixture
+def change_card(toy_model, tmp_path):
+    """A copy of the toy model with some fields of its card changed."""
+
+    def change(**fields):
+        model = tmp_path / "changed"
+        shutil.copytree(toy_model, model)
+        card = json.loads((model / "model_card.json").read_text())
+        (model / "model_card.json").write_text(json.dumps(card | fields))
+        return str(model)
+
+    return change
+
+
+def test_windows_unlike_the_training_are_told_in_one_line(
+    make_config, change_card, tmp_path, capsys
+):
+    # Windows of 24 px begin at 0, 16 and 32.
+    frame = np.full((24, 56, 2), 600)
+    frame[:, 40:] = 6000
+    write_frame(tmp_path / "scene" / "2023-07-10.tif", frame)
+    model = change_card(trust_window_px=16, trust_threshold=0.9)
+    predict.run(make_config(model=model))
+    (line, _) = capsys.readouterr().out.splitlines()
+    assert line.startswith("33.3 % of the windows of 160 m are unlike")
+
+
+def test_a_map_tells_where_calibration_wants_its_masks_cut(
+    make_config, change_card, scene
+):
+    config = make_config(model=change_card(biases={"building": -1, "road": 0}))
+    predict.run(config)
+    with rasterio.open(config.output) as file:
+        assert file.tags()["BUILDING_MASK_PRESENCE"] == "0.269"
+        assert "ROAD_MASK_PRESENCE" not in file.tags()
 
 
 def test_a_map_wider_than_a_block_has_overviews(make_config, tmp_path):

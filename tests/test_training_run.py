@@ -12,6 +12,8 @@ from s2distill.data.schema import RecordSpec
 from s2distill.errors import ModelError
 from s2distill.models.student import StudentConfig
 from s2distill.models.student import build_student
+from s2distill.serving.calibration import Calibration
+from s2distill.serving.calibration import write_calibration
 from s2distill.training_run import Run
 from s2distill.training_run import load_run
 from s2distill.training_run import write_run
@@ -144,3 +146,12 @@ def test_a_network_that_cannot_be_saved_leaves_no_finished_run(
     assert not (tmp_path / "run" / training_run.MODEL_FILE).exists()
     with pytest.raises(ModelError, match="no finished training"):
         load_run(tmp_path / "run")
+
+
+def test_a_calibration_is_read_where_it_is_asked_for(a_run, tmp_path):
+    write_run(tmp_path, a_run)
+    assert load_run(tmp_path, calibrated=True).calibration is None
+    biases = {"building": -0.4, "road": 0.2}
+    write_calibration(tmp_path / "model.keras", Calibration(biases=biases))
+    assert load_run(tmp_path, calibrated=True).calibration.biases == biases
+    assert load_run(tmp_path).calibration is None

@@ -6,6 +6,7 @@ a region needs nothing else to know which bands to read and how.
 
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import typing
@@ -36,6 +37,8 @@ MAP_OUTPUTS = {
     "centroid_density": "building",
     "height_m": "height",
 }
+# Output that is no map of label pixels but one number for each window.
+OUT_OF_DISTRIBUTION = "out_of_distribution"
 
 ModelKind = Literal[
     "teacher",
@@ -47,8 +50,14 @@ ModelKind = Literal[
 ]
 
 
-def _unit_temperatures() -> dict[str, float]:
+def unit_temperatures() -> dict[str, float]:
+    """Those that leave every presence as the network answers it."""
     return dict.fromkeys(PRESENCE, 1.0)
+
+
+def zero_biases() -> dict[str, float]:
+    """Those that add nothing to a logit."""
+    return dict.fromkeys(PRESENCE, 0.0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,6 +76,15 @@ class ModelCard:
       label_factor: Answered pixels per frame pixel and axis.
       frames: T in training; 0 for a teacher. Any T >= 1 works.
       temperatures: "building" and "road": divides the logit, above 0.
+      biases: "building" and "road": added to it then; presence is the sigmoid
+        of the sum.
+      height_scale_factor: The network's scale of height was multiplied by it
+        to make "height_scale_m", above 0.
+      trust_window_px: Side of the windows of "out_of_distribution",
+        Sentinel-2 pixels; None where the model has no such output.
+      trust_threshold: Distance at which that output is 1, in units of the
+        layers' own limits; likewise.
+      takes_view: True if it is also fed "view" [B, 3], where a roof leans.
       schema_version: Of the records it was trained on.
       metrics: Scores, by name; empty where none were measured.
       training: Provenance, as the training workdir tells it.
@@ -85,8 +103,13 @@ class ModelCard:
     frames: int
     gsd_m: float = 10.0
     temperatures: dict[str, float] = dataclasses.field(
-        default_factory=_unit_temperatures
+        default_factory=unit_temperatures
     )
+    biases: dict[str, float] = dataclasses.field(default_factory=zero_biases)
+    height_scale_factor: float = 1.0
+    trust_window_px: int | None = None
+    trust_threshold: float | None = None
+    takes_view: bool = False
     schema_version: str = SCHEMA_VERSION
     metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
     training: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -112,6 +135,18 @@ class ModelCard:
                 f"temperatures {self.temperatures}: one above 0 for each of "
                 f"{', '.join(PRESENCE)}"
             )
+        if set(self.biases) != set(PRESENCE) or not all(
+            map(math.isfinite, self.biases.values())
+        ):
+            raise ModelError(
+                f"biases {self.biases}: a number for each of "
+                f"{', '.join(PRESENCE)}"
+            )
+        if not 0 < self.height_scale_factor < float("inf"):
+            raise ModelError(
+                f"height scale factor {self.height_scale_factor}: it must be "
+                "above 0"
+            )
         if not self.answers or self.answers != in_order(self.answers):
             raise ModelError(
                 f"a model that answers {', '.join(self.answers) or 'nothing'}"
@@ -124,9 +159,28 @@ class ModelCard:
         return self.kind != TEACHER
 
     @property
+    def inputs(self) -> frozenset[str]:
+        """Names of what it is fed, as the files hold it."""
+        if self.takes_frames:
+            return frozenset({"s2_dn", "frame_valid"})
+        return frozenset({"image", "view"} if self.takes_view else {"image"})
+
+    @property
     def label_gsd_m(self) -> float:
         """Ground sampling distance of the answers, metres."""
         return self.gsd_m / self.label_factor
+
+    @property
+    def mask_presence(self) -> dict[str, float]:
+        """The presence at which a pixel is best counted as there.
+
+        "building" and "road": what calibration has made of a half. Masks cut
+        there are those that the scores are of.
+        """
+        return {
+            name: 1 / (1 + math.exp(-bias))
+            for name, bias in self.biases.items()
+        }
 
     @property
     def map_outputs(self) -> tuple[str, ...]:

@@ -7,14 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from s2distill.atomic_write import atomic_directory
-from s2distill.data.normalize import normalize_image
-from s2distill.data.normalize import normalize_s2
 from s2distill.errors import ModelError
+from s2distill.serving.card import OUT_OF_DISTRIBUTION
 from s2distill.serving.card import ModelCard
 from s2distill.serving.card import write_card
 from s2distill.serving.module import ServingModule
-from s2distill.serving.module import answers_to_outputs
+from s2distill.serving.module import make_answer_function
 from s2distill.serving.predictor import load_predictor
+from s2distill.serving.trust import Trust
 
 # Of 1 + the value: float32, another order of the same sums.
 TOLERANCE = 1e-5
@@ -25,14 +25,18 @@ def export_model(
     card: ModelCard,
     directory: str | os.PathLike[str],
     *,
+    trust: Trust | None = None,
     overwrite: bool = False,
 ) -> None:
     """Writes a SavedModel with its card, after comparing it with the network.
 
     Args:
-      network: Keras model; inputs {"s2", "frame_valid"} or {"image"}.
+      network: Keras model; inputs {"s2", "frame_valid"}, {"image"} or
+        {"image", "view"}.
       card: Says what it must be fed.
       directory: Folder to write, whole or not at all.
+      trust: For the output "out_of_distribution"; the card's window and
+        threshold must be its own.
       overwrite: Replace what is there.
 
     Raises:
@@ -41,8 +45,9 @@ def export_model(
       OutputError: If the folder exists or the disk refuses.
     """
     _check_inputs(network, card)
+    _check_trust(trust, card)
     with atomic_directory(directory, overwrite=overwrite) as folder:
-        module = ServingModule(network, card)
+        module = ServingModule(network, card, trust)
         try:
             tf.saved_model.save(
                 module,
@@ -52,7 +57,7 @@ def export_model(
         except tf.errors.OpError as error:
             raise OSError(error.message) from error
         write_card(folder, card)
-        _compare(network, folder, card)
+        _compare(make_answer_function(network, card, trust), folder, card)
 
 
 def make_random_inputs(
@@ -62,8 +67,13 @@ def make_random_inputs(
     rng = np.random.default_rng(0)
     if not card.takes_frames:
         shape = (1, height * 4, width * 4, 3)
-        return {"image": rng.integers(0, 256, shape, dtype=np.uint8)}
-    shape = (1, frames, height, width)
+        inputs = {"image": rng.integers(0, 256, shape, dtype=np.uint8)}
+        if card.takes_view:
+            inputs["view"] = np.array([[0.2, -0.1, 1.0]], np.float32)
+        return inputs
+    # Of a window enough to be judged.
+    side = (card.trust_window_px or 0) * 3 // 4
+    shape = (1, frames, max(height, side), max(width, side))
     return {
         "s2_dn": rng.integers(
             0, 12_000, (*shape, len(card.bands)), dtype=np.uint16
@@ -74,6 +84,8 @@ def make_random_inputs(
 
 def _check_inputs(network: Any, card: ModelCard) -> None:
     wanted = {"s2", "frame_valid"} if card.takes_frames else {"image"}
+    if card.takes_view:
+        wanted.add("view")
     inputs = network.input
     if set(inputs) != wanted:
         raise ModelError(
@@ -88,36 +100,43 @@ def _check_inputs(network: Any, card: ModelCard) -> None:
         )
 
 
+def _check_trust(trust: Trust | None, card: ModelCard) -> None:
+    fitted = (
+        (None, None) if trust is None else (trust.window_px, trust.threshold)
+    )
+    told = (card.trust_window_px, card.trust_threshold)
+    if told != fitted:
+        raise ModelError(
+            f"the card tells of trust (window, threshold) {told}, what is "
+            f"exported has {fitted}; make the card of the same calibration"
+        )
+    if trust is not None and not card.takes_frames:
+        raise ModelError(
+            f"a {card.kind} sees no frames: no trust is fitted to it"
+        )
+
+
 def _compare(
-    network: Any, folder: str | os.PathLike[str], card: ModelCard
+    answer: Any, folder: str | os.PathLike[str], card: ModelCard
 ) -> None:
     """Raises ModelError unless the files answer like the network."""
     inputs = make_random_inputs(card)
-    expected = _answer(network, inputs, card)
-    for name, values in load_predictor(folder)(inputs).items():
-        wanted = expected[name].numpy()
-        error = float((np.abs(values - wanted) / (1 + np.abs(wanted))).max())
+    expected = answer(inputs)
+    found = load_predictor(folder)(inputs)
+    for name, wanted in expected.items():
+        values, wanted = found[name], wanted.numpy()
+        if name != OUT_OF_DISTRIBUTION and not np.isfinite(wanted).all():
+            raise ModelError(
+                f"the network answers {name} with NaN or infinity; its "
+                "weights are broken: export another checkpoint"
+            )
+        errors = np.abs(values - wanted) / (1 + np.abs(wanted))
+        # A window that is not judged is NaN to both.
+        both = np.isnan(values) & np.isnan(wanted)
+        error = float(np.where(both, 0, errors).max())
         if not error <= TOLERANCE:
             raise ModelError(
                 f"the SavedModel differs from the network in {name} by "
                 f"{error:.2g} of 1 + the value, more than {TOLERANCE:g}; it "
                 "was not kept. Train in float32 (--precision), or report it"
             )
-
-
-def _answer(
-    network: Any, inputs: dict[str, np.ndarray], card: ModelCard
-) -> dict[str, tf.Tensor]:
-    """What the network itself says of integers, without any SavedModel."""
-    if card.takes_frames:
-        s2, seen = normalize_s2(
-            inputs["s2_dn"],
-            inputs["frame_valid"],
-            card.statistics,
-            quantification_dn=card.quantification_dn,
-            offset_dn=card.offset_dn,
-        )
-        fed = {"s2": s2, "frame_valid": seen}
-    else:
-        fed = {"image": normalize_image(inputs["image"])}
-    return answers_to_outputs(network(fed, training=False), card.temperatures)

@@ -65,6 +65,49 @@ def teacher():
 
 
 @pytest.fixture(scope="session")
+def viewing_teacher(teacher):
+    """Sees a building sooner where roofs lean."""
+    import keras
+
+    image = keras.Input((None, None, 3), name="image")
+    view = keras.Input((3,), name="view")
+    answers = dict(teacher({"image": image}))
+    lean = keras.layers.Dense(1, name="lean")(view)
+    answers["building_logits"] += keras.layers.Reshape((1, 1, 1))(lean)
+    network = keras.Model({"image": image, "view": view}, answers)
+    network.get_layer("lean").kernel.assign([[2.0], [-3.0], [0.5]])
+    return network
+
+
+@pytest.fixture(scope="session")
+def trust(student):
+    """Fitted to windows of 4 px of random, normalised frames."""
+    from s2distill.serving.trust import fit_trust
+    from s2distill.serving.window_features import find_layers
+    from s2distill.serving.window_features import make_window_features
+    from s2distill.serving.window_features import tap_layers
+
+    scales = find_layers(student, 4)
+    rng = np.random.default_rng(7)
+    sides = []
+    for batch in (10, 9):
+        frames = rng.normal(0, 1, (batch, 2, 8, 8, len(BANDS)))
+        fed = {
+            "s2": frames.astype(np.float32),
+            "frame_valid": np.ones((batch, 2, 8, 8), np.float32),
+        }
+        answers = tap_layers(student, scales)(fed)
+        features, _ = make_window_features(answers, fed, scales, 4)
+        sides.append(
+            {
+                name: np.reshape(values, (-1, values.shape[-1]))
+                for name, values in features.items()
+            }
+        )
+    return fit_trust(*sides, scales=scales, window_px=4)
+
+
+@pytest.fixture(scope="session")
 def make_frames():
     """Random digital numbers [B, T, H, W, C] and their mask."""
 

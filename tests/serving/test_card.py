@@ -2,6 +2,7 @@ import dataclasses
 import json
 import re
 
+import numpy as np
 import pytest
 
 from s2distill.data.normalize import BandStatistics
@@ -21,7 +22,15 @@ FITTING = {
 
 
 def test_a_card_read_back_is_the_card_written(tmp_path, make_card):
-    card = make_card(kind="bicubic_unet", gsd_m=20.0, answers=("road",))
+    card = make_card(
+        kind="bicubic_unet",
+        gsd_m=20.0,
+        answers=("road",),
+        biases={"building": -0.3, "road": 0.2},
+        height_scale_factor=1.4,
+        trust_window_px=8,
+        trust_threshold=0.7,
+    )
     write_card(tmp_path, card)
     assert read_card(tmp_path) == card
 
@@ -46,6 +55,61 @@ def test_a_card_from_before_answers_were_recorded_knows_all(
     del content["answers"]
     path.write_text(json.dumps(content))
     assert read_card(tmp_path) == make_card()
+
+
+def test_a_card_from_before_calibration_has_none(tmp_path, make_card):
+    write_card(tmp_path, make_card())
+    path = tmp_path / CARD_FILE
+    content = json.loads(path.read_text())
+    for name in (
+        "biases",
+        "height_scale_factor",
+        "trust_window_px",
+        "trust_threshold",
+        "takes_view",
+    ):
+        del content[name]
+    path.write_text(json.dumps(content))
+    card = read_card(tmp_path)
+    assert card == make_card()
+    assert card.biases == {"building": 0.0, "road": 0.0}
+    assert card.trust_window_px is None
+    assert card.inputs == {"s2_dn", "frame_valid"}
+
+
+def test_masks_are_cut_where_calibration_has_taken_a_half(make_card):
+    card = make_card(biases={"building": -1.0, "road": 0.0})
+    # A logit of 0 is a half before calibration.
+    assert card.mask_presence == {
+        "building": pytest.approx(1 / (1 + np.e)),
+        "road": 0.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("takes_view", "inputs"), [(False, {"image"}), (True, {"image", "view"})]
+)
+def test_a_teacher_tells_what_it_is_fed(make_card, takes_view, inputs):
+    card = make_card(kind="teacher", takes_view=takes_view)
+    assert card.inputs == inputs
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"biases": {"building": 0.0}}, "biases .* building, road"),
+        (
+            {"biases": {"building": 0.0, "road": float("nan")}},
+            "biases .* a number for each",
+        ),
+        ({"height_scale_factor": 0.0}, "height scale factor 0.0.* above 0"),
+    ],
+)
+def test_a_calibration_that_is_no_number_makes_no_card(
+    make_card, changes, message
+):
+    with pytest.raises(ModelError, match=message):
+        make_card(**changes)
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,49 @@ def test_a_saved_model_that_answers_otherwise_is_not_kept(
     assert list(tmp_path.iterdir()) == []
 
 
+def _load_drifting_trust(folder):
+    predictor = load_predictor(folder)
+
+    def answer(inputs):
+        answers = predictor(inputs)
+        answers["out_of_distribution"] *= 1.001
+        return answers
+
+    return answer
+
+
+def test_trust_is_compared_too(
+    student, make_card, trust, tmp_path, monkeypatch
+):
+    card = make_card(
+        trust_window_px=trust.window_px, trust_threshold=trust.threshold
+    )
+    export_model(student, card, tmp_path / "good", trust=trust)
+    assert read_card(tmp_path / "good").trust_window_px == 4
+    monkeypatch.setattr(export, "load_predictor", _load_drifting_trust)
+    with pytest.raises(ModelError, match="in out_of_distribution by 0.0"):
+        export_model(student, card, tmp_path / "bad", trust=trust)
+    assert not (tmp_path / "bad").exists()
+
+
+def test_trust_that_the_card_does_not_tell_of_is_refused(
+    student, make_card, trust, tmp_path
+):
+    with pytest.raises(ModelError, match=r"\(None, None\), .* has \(4, 0"):
+        export_model(student, make_card(), tmp_path / "model", trust=trust)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_teacher_has_no_trust(teacher, make_card, trust, tmp_path):
+    card = make_card(
+        kind="teacher",
+        trust_window_px=trust.window_px,
+        trust_threshold=trust.threshold,
+    )
+    with pytest.raises(ModelError, match="a teacher sees no frames"):
+        export_model(teacher, card, tmp_path / "model", trust=trust)
+
+
 def test_a_full_disk_leaves_nothing(student, make_card, tmp_path, monkeypatch):
     def save(*_, **__):
         raise tf.errors.ResourceExhaustedError(None, None, "No space left")

@@ -8,7 +8,9 @@ from s2distill.errors import FrameError
 from s2distill.errors import ModelError
 from s2distill.serving.card import write_card
 from s2distill.serving.export import export_model
+from s2distill.serving.module import HEIGHT_SCALE
 from s2distill.serving.module import OUTPUTS
+from s2distill.serving.predictor import AlarmCounter
 from s2distill.serving.predictor import load_predictor
 
 
@@ -25,7 +27,7 @@ def test_any_number_of_frames_and_odd_sizes_are_answered(
 ):
     answers = predictor(make_frames(shape))
     batch, _, height, width = shape
-    assert set(answers) == set(OUTPUTS)
+    assert set(answers) == {*OUTPUTS, HEIGHT_SCALE}
     for values in answers.values():
         assert isinstance(values, np.ndarray)
         assert values.dtype == np.float32
@@ -52,6 +54,75 @@ def test_a_masked_frame_is_as_good_as_none(predictor, make_frames):
         np.testing.assert_allclose(
             masked[name], without[name], rtol=1e-5, atol=1e-5
         )
+
+
+@pytest.fixture(scope="module")
+def judging(student, make_card, trust, tmp_path_factory):
+    """The predictor of a student that judges windows of 4 px."""
+    folder = tmp_path_factory.mktemp("models") / "judging"
+    card = make_card(
+        trust_window_px=trust.window_px, trust_threshold=trust.threshold
+    )
+    export_model(student, card, folder, trust=trust)
+    return load_predictor(folder)
+
+
+def test_windows_that_nobody_saw_are_not_judged(judging, make_frames):
+    inputs = make_frames((1, 2, 8, 12), valid_share=1.0)
+    inputs["frame_valid"][:, :, :4, 4:8] = 0
+    answers = judging(inputs)
+    scores = answers.pop("out_of_distribution")
+    assert scores.dtype == np.float32
+    assert np.isnan(scores[0, ..., 0]).tolist() == [
+        [False, True, False],
+        [False] * 3,
+    ]
+    for name, values in answers.items():
+        assert np.isfinite(values).all(), name
+
+
+def test_a_counter_answers_the_same_and_counts_judged_windows(
+    judging, make_frames
+):
+    counter = AlarmCounter(judging)
+    scores = []
+    for seed in (1, 2):
+        inputs = make_frames((1, 2, 8, 8), seed=seed, valid_share=1.0)
+        inputs["frame_valid"][:, :, :4, :4] = 0
+        answers = counter(inputs)
+        scores.append(answers["out_of_distribution"])
+        np.testing.assert_array_equal(answers["road"], judging(inputs)["road"])
+    assert counter.windows == 6
+    assert counter.alarms == np.sum(np.stack(scores) > 1)
+
+
+def test_a_model_without_trust_counts_nothing(predictor, make_frames):
+    counter = AlarmCounter(predictor)
+    counter(make_frames((1, 2, 4, 4)))
+    assert (counter.windows, counter.alarms) == (0, 0)
+
+
+@pytest.fixture(scope="module")
+def viewing(viewing_teacher, make_card, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "viewing"
+    card = make_card(kind="teacher", frames=0, takes_view=True)
+    export_model(viewing_teacher, card, folder)
+    return load_predictor(folder)
+
+
+def test_a_view_that_is_left_out_is_unknown(viewing, make_image):
+    inputs = make_image()
+    unknown = viewing({**inputs, "view": np.zeros((2, 3), np.float32)})
+    leaning = viewing({**inputs, "view": np.full((2, 3), 0.4, np.float32)})
+    without = viewing(inputs)
+    np.testing.assert_array_equal(without["building"], unknown["building"])
+    assert np.abs(leaning["building"] - without["building"]).max() > 1e-3
+
+
+def test_a_view_of_another_shape_is_refused(viewing, make_image):
+    view = np.zeros((2, 2), np.float32)
+    with pytest.raises(ModelError, match=re.escape("view (2, 2) does not fit")):
+        viewing({**make_image(), "view": view})
 
 
 def test_the_card_comes_along(predictor, make_card):
