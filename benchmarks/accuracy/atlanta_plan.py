@@ -24,7 +24,15 @@ _TEACHER = "configs/atlanta_teacher.flags"
 _STUDENT = "configs/atlanta_student.flags"
 _COUNT_CELL_M = 80.0  # a tile
 # Flags of a training that say what it is, not how long it takes.
-_KINDS = ("network", "preset", "hard_share", "precision", "seed", "fusion")
+_KINDS = (
+    "network",
+    "preset",
+    "hard_share",
+    "precision",
+    "seed",
+    "fusion",
+    "view",
+)
 
 
 def find_image() -> pathlib.Path | None:

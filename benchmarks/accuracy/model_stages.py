@@ -5,6 +5,7 @@ from typing import Any
 from benchmarks.accuracy import models
 from benchmarks.accuracy.models import Model
 from benchmarks.accuracy.preset import STANDARD_NETWORK
+from benchmarks.accuracy.preset import BenchmarkPreset
 from benchmarks.accuracy.record_stages import calibration_of
 from benchmarks.accuracy.record_stages import source_of
 from benchmarks.accuracy.setup import Setup
@@ -16,7 +17,7 @@ FRAMES_STAGE = "score_frames"
 def training_flags(setup: Setup, model: Model) -> dict[str, Any]:
     """Flags of `s2distill.train` for one model, but for its folders."""
     preset, teacher = setup.preset, model.is_teacher
-    steps = preset.teacher_steps if teacher else preset.student_steps
+    steps = _steps_of(preset, model)
     network = model.changes.get("network", STANDARD_NETWORK)
     return {
         "network": network,
@@ -36,6 +37,16 @@ def training_flags(setup: Setup, model: Model) -> dict[str, Any]:
         "seed": setup.seed,
         **model.changes,
     }
+
+
+def _steps_of(preset: BenchmarkPreset, model: Model) -> int:
+    if model.is_teacher:
+        return (
+            preset.teacher_steps
+            if model.long
+            else preset.comparison_teacher_steps
+        )
+    return preset.student_steps if model.long else preset.comparison_steps
 
 
 def score_flags(

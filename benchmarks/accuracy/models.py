@@ -1,7 +1,9 @@
 """What is trained and scored: each model, and what it changes.
 
-A student is trained with the student's budget whatever it is: as many steps
-of as many crops by the same optimizer. A row of the table is a model here.
+All that are compared share one budget, the student among them, which is
+trained once more for it: as many steps of as many crops by the same optimizer.
+The headline's teacher and student have budgets of their own. A row of the
+table is a model here.
 """
 
 import dataclasses
@@ -12,6 +14,7 @@ from benchmarks.accuracy.preset import BenchmarkPreset
 
 TEACHER = "teacher"
 STUDENT = "student"
+COMPARISON = "comparison_student"  # the student at their budget
 
 # Record folders, and what writes each: `plan.py`.
 LABELLED = "labelled"  # true labels, a quarter of the train scenes
@@ -33,6 +36,7 @@ class Model:
       changes: Flags of its training that differ from the student's, or from
         the teacher's for a teacher.
       against: The model it is compared with, tile by tile.
+      long: Trained for as many steps as the headline's.
       real: Tuned and scored on real ground too, where there is some.
     """
 
@@ -40,7 +44,8 @@ class Model:
     group: str
     records: tuple[str, ...] = (LABELLED, ANSWERED)
     changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    against: str | None = STUDENT
+    against: str | None = COMPARISON
+    long: bool = False
     real: bool = False
 
     @property
@@ -68,19 +73,27 @@ _HEADLINE = {
         what="sees the 50 cm image",
         group="headline",
         records=(LABELLED,),
-        changes={"network": TEACHER},
+        changes={"network": TEACHER, "view": True},
         against=None,
+        long=True,
         real=True,
     ),
     STUDENT: Model(
         what="labels and the teacher's answers",
         group="headline",
         against=None,
+        long=True,
         real=True,
     ),
 }
 _HARD = {"hard_share": 1.0}
 _BASELINES = {
+    COMPARISON: Model(
+        what="the student with the budget of what follows",
+        group="comparison",
+        against=None,
+        real=True,
+    ),
     "hard_label_student": Model(
         what="labels alone",
         group="baselines",
@@ -111,12 +124,13 @@ _BASELINES = {
 }
 # Choices of the method, each changed alone.
 _CHOICES = {
-    "teacher_view": Model(
-        what="the teacher told the view angle",
+    "blind_teacher": Model(
+        what="a teacher not told the view angle",
         group="choices",
         records=(LABELLED,),
-        changes={"network": TEACHER, "view": True},
+        changes={"network": TEACHER},
         against=TEACHER,
+        long=True,
     ),
     "attention_student": Model(
         what="frames fused by attention",
@@ -149,7 +163,7 @@ def _make_damaged(label_shift_m: float) -> dict[str, Model]:
             what="the same spoiled labels",
             group="spoiled",
             records=(SPOILED,),
-            changes={"network": TEACHER},
+            changes={"network": TEACHER, "view": True},
             against=TEACHER,
         ),
         "spoiled_student": Model(

@@ -36,6 +36,7 @@ class BenchmarkPreset:
       validation_scenes: For calibration, and watched in training.
       test_scenes: To score on, never trained on.
       labelled_share: Of the train scenes that carry labels.
+      styles: Kinds of town of the world; empty takes all.
       world_frames: Sentinel-2 frames simulated for each scene.
       unseen_styles: Kinds of town that no model is trained on, each a
         world of its own.
@@ -43,8 +44,11 @@ class BenchmarkPreset:
       teacher_preset: Size of the teacher.
       student_preset: Size of the student, and of it on one composite.
       baseline_preset: Size of the other networks beside it.
-      teacher_steps: Training steps of a teacher.
-      student_steps: Training steps of a student or baseline.
+      teacher_steps: Training steps of the teacher.
+      student_steps: Training steps of the student.
+      comparison_teacher_steps: Of a teacher that only teaches in a comparison.
+      comparison_steps: Of each student and baseline that is compared, and of
+        a student trained again for them to be compared with.
       teacher_learning_rate: At its highest.
       student_learning_rate: At its highest.
       batch_size: Crops in a step, of all.
@@ -74,6 +78,7 @@ class BenchmarkPreset:
     validation_scenes: int
     test_scenes: int
     labelled_share: float = 0.25
+    styles: tuple[str, ...] = ()
     world_frames: int = 16
     unseen_styles: tuple[str, ...] = ("informal_settlement", "greenhouses")
     unseen_scenes: int
@@ -82,6 +87,8 @@ class BenchmarkPreset:
     baseline_preset: str = "small"
     teacher_steps: int
     student_steps: int
+    comparison_teacher_steps: int
+    comparison_steps: int
     teacher_learning_rate: float = 5e-3
     student_learning_rate: float = 6e-3
     batch_size: int = 16
@@ -127,9 +134,23 @@ PRESETS = {
         train_scenes=256,
         validation_scenes=16,
         test_scenes=40,
+        # Few kinds, for what few steps can learn; `full` has all.
+        styles=(
+            "grid_suburb",
+            "curved_suburb",
+            "terraced_town",
+            "commercial",
+        ),
         unseen_scenes=16,
-        teacher_steps=700,
-        student_steps=700,
+        teacher_preset="base",
+        student_preset="base",
+        baseline_preset="base",
+        teacher_steps=1200,
+        student_steps=1600,
+        comparison_teacher_steps=500,
+        comparison_steps=500,
+        frames=16,
+        frame_drop=0.4,
         atlanta_teacher_steps=120,
         atlanta_student_steps=160,
         pace=_PACE,
@@ -146,6 +167,8 @@ PRESETS = {
         baseline_preset="full",
         teacher_steps=60_000,
         student_steps=120_000,
+        comparison_teacher_steps=60_000,
+        comparison_steps=120_000,
         batch_size=32,
         crop_px=32,
         crops_per_record=1,
@@ -166,6 +189,8 @@ PRESETS = {
         world_frames=4,
         teacher_steps=4,
         student_steps=4,
+        comparison_teacher_steps=2,
+        comparison_steps=2,
         batch_size=2,
         crops_per_record=2,
         frames=3,

@@ -30,6 +30,7 @@ def simulate(setup: Setup) -> Stage:
             **scenes,
             "labelled_share": preset.labelled_share,
             "frames": preset.world_frames,
+            **({"styles": preset.styles} if preset.styles else {}),
             "seed": setup.seed,
             "overwrite": True,
         },

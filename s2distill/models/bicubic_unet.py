@@ -34,6 +34,7 @@ class BicubicUnetConfig:
 
 BICUBIC_UNET_PRESETS = {
     "small": BicubicUnetConfig(),
+    "base": BicubicUnetConfig(channels=(64, 128, 192)),
     "full": BicubicUnetConfig(channels=(64, 128, 192, 256), blocks=3),
 }
 

@@ -49,6 +49,7 @@ class SuperResolutionUnetConfig:
 
 SUPER_RESOLUTION_UNET_PRESETS = {
     "small": SuperResolutionUnetConfig(),
+    "base": SuperResolutionUnetConfig(channels=(64, 128, 192)),
     "full": SuperResolutionUnetConfig(
         image_channels=128,
         image_blocks=16,

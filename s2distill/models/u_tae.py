@@ -50,6 +50,7 @@ class UTaeConfig:
 
 U_TAE_PRESETS = {
     "small": UTaeConfig(),
+    "base": UTaeConfig(channels=(96, 96, 128)),
     "full": UTaeConfig(channels=(128, 128, 192, 256), blocks=(3, 3, 3, 3)),
 }
 
