@@ -27,7 +27,9 @@ def training_flags(setup: Setup, model: Model) -> dict[str, Any]:
         "frame_drop": preset.frame_drop,
         "crop_px": preset.crop_px,
         "crops_per_record": preset.crops_per_record,
-        "batch_size": preset.batch_size,
+        "batch_size": preset.teacher_batch_size
+        if teacher
+        else preset.batch_size,
         "steps": steps,
         "epoch_steps": -(-steps // preset.validations),
         "learning_rate": preset.teacher_learning_rate

@@ -51,7 +51,8 @@ class BenchmarkPreset:
         a student trained again for them to be compared with.
       teacher_learning_rate: At its highest.
       student_learning_rate: At its highest.
-      batch_size: Crops in a step, of all.
+      teacher_batch_size: Crops in a step of a teacher.
+      batch_size: Crops in a step of all others.
       crop_px: Side of a crop, Sentinel-2 px.
       crops_per_record: Crops cut from a record each time it is read.
       frames: T in training and where nothing else is said.
@@ -91,6 +92,7 @@ class BenchmarkPreset:
     comparison_steps: int
     teacher_learning_rate: float = 5e-3
     student_learning_rate: float = 6e-3
+    teacher_batch_size: int = 8
     batch_size: int = 16
     crop_px: int = 8
     crops_per_record: int = 4
@@ -169,6 +171,7 @@ PRESETS = {
         student_steps=120_000,
         comparison_teacher_steps=60_000,
         comparison_steps=120_000,
+        teacher_batch_size=32,
         batch_size=32,
         crop_px=32,
         crops_per_record=1,
@@ -191,6 +194,7 @@ PRESETS = {
         student_steps=4,
         comparison_teacher_steps=2,
         comparison_steps=2,
+        teacher_batch_size=2,
         batch_size=2,
         crops_per_record=2,
         frames=3,
