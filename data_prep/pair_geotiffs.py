@@ -90,7 +90,7 @@ def _write_records(
     spec = RecordSpec(
         bands=place.bands,
         tile_px=config.tile_px,
-        fields=("image", *place.labels.fields),
+        fields=place.fields,
         product_level=place.frames.product_level,
         quantification_dn=place.frames.quantification_dn,
         offset_dn=place.frames.offset_dn,

@@ -67,6 +67,9 @@ def open_place(config: Config) -> tuple[Place, Grid]:
         "labels": labels.notes,
         **notes,
     }
+    view_deg = _find_view(config)
+    if view_deg is not None:
+        provenance["view_angle_azimuth_deg"] = view_deg
     place = Place(
         name=pathlib.Path(config.image).stem,
         image=image,
@@ -74,6 +77,7 @@ def open_place(config: Config) -> tuple[Place, Grid]:
         frames=frames,
         bands=bands,
         shift_x_y_m=shift_x_y_m,
+        view_deg=view_deg,
         min_image_share=config.min_image_share,
         provenance=provenance,
     )
@@ -131,6 +135,13 @@ def _align_frames(
         "confidence": round(found.confidence, 4),
     }
     return stack, shift, {"frames": names, "registration": note}
+
+
+def _find_view(config: Config) -> tuple[float, float] | None:
+    """Angle and azimuth, which is of no matter straight down."""
+    if config.view_angle_deg is None:
+        return None
+    return config.view_angle_deg, config.view_azimuth_deg or 0.0
 
 
 def _parse_bands(texts: tuple[str, ...]) -> tuple[int, ...]:

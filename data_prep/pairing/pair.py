@@ -31,6 +31,8 @@ class Place:
       bands: Names of the bands of the records.
       shift_x_y_m: By how much picture and labels must move to the east and
         to the north to lie on the frames.
+      view_deg: Angle of the picture's view off nadir, and azimuth in which
+        roofs lean in it, clockwise from north; None where nobody knows.
       min_image_share: Share of a tile that the picture must show.
       provenance: JSON-able, the same for each record.
     """
@@ -41,8 +43,15 @@ class Place:
     frames: Frames
     bands: tuple[str, ...]
     shift_x_y_m: tuple[float, float]
+    view_deg: tuple[float, float] | None
     min_image_share: float
     provenance: dict[str, Any]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Those of `schema.OPTIONAL_FIELDS` that its records hold."""
+        view = () if self.view_deg is None else ("view",)
+        return ("image", *view, *self.labels.fields)
 
     def make_example(self, tile: Tile) -> dict[str, Any] | str:
         """The record of a tile, or the reason why there is none."""
@@ -71,6 +80,12 @@ class Place:
             "image": {"rgb": rgb, "valid": image_valid},
             "meta": self._meta(tile.grid),
         }
+        if self.view_deg is not None:
+            angle_deg, azimuth_deg = map(np.float32, self.view_deg)
+            example["image"] |= {
+                "view_angle_deg": angle_deg,
+                "view_azimuth_deg": azimuth_deg,
+            }
         if self.labels.fields:
             example["label"] = self.labels.draw(fine, image_valid)
             if not example["label"]["valid"].any():

@@ -7,6 +7,9 @@ from s2distill.data.bands import parse_band_names
 from s2distill.errors import ConfigError
 from s2distill.flag_config import flag
 
+# Images that lean more are not sold, and the tangent would run away.
+_LARGEST_VIEW_DEG = 60.0
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
@@ -25,6 +28,14 @@ class Config:
         (),
         help="Bands of the image (from 1) for red, green, blue, or one for "
         "grey; else the first three, or the only one.",
+    )
+    view_angle_deg: float | None = flag(
+        None, help="View of the image, degrees off nadir, at the ground."
+    )
+    view_azimuth_deg: float | None = flag(
+        None,
+        help="Direction in which roofs lean in it, degrees clockwise from "
+        "north: away from the satellite, so the satellite's own + 180.",
     )
     image_gamma: float = flag(
         1.0, help="Display gamma of the image; for simulated frames."
@@ -99,8 +110,35 @@ def check_config(config: Config) -> None:
             f"--max_shift_m={config.max_shift_m} must be above 0 and "
             f"--min_image_share={config.min_image_share} within 0..1"
         )
+    _check_view(config)
     if config.seed < 0 or config.image_gamma <= 0:
         raise ConfigError(
             f"--seed={config.seed} must be at least 0 and --image_gamma="
             f"{config.image_gamma} above 0"
+        )
+
+
+def _check_view(config: Config) -> None:
+    angle_deg, azimuth_deg = config.view_angle_deg, config.view_azimuth_deg
+    if angle_deg is None:
+        if azimuth_deg is not None:
+            raise ConfigError(
+                f"--view_azimuth_deg={azimuth_deg:g} says nothing without "
+                "--view_angle_deg"
+            )
+        return
+    if not 0 <= angle_deg <= _LARGEST_VIEW_DEG:
+        raise ConfigError(
+            f"--view_angle_deg={angle_deg:g} must lie in 0.."
+            f"{_LARGEST_VIEW_DEG:g}, degrees off nadir"
+        )
+    if azimuth_deg is None and angle_deg > 0:
+        raise ConfigError(
+            f"--view_angle_deg={angle_deg:g} without --view_azimuth_deg: in "
+            "which direction do roofs lean, degrees clockwise from north?"
+        )
+    if azimuth_deg is not None and not 0 <= azimuth_deg <= 360:
+        raise ConfigError(
+            f"--view_azimuth_deg={azimuth_deg:g} must lie in 0..360, clockwise "
+            "from north"
         )

@@ -325,39 +325,16 @@ def test_bad_input_is_refused_in_one_line_and_leaves_nothing(
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_misplaced_real_image_is_moved_onto_its_frames(
-    real_data, tmp_path, capsys
-):
-    image = real_data("solaris-tutorials-mvoi") / "viz_version.tif"
-    config = Config(
-        image=str(image),
-        image_crs="EPSG:32616",
-        image_transform=("0.5", "0", "737201", "0", "-0.5", "3736839"),
-        simulate_frames=6,
-        bands=("B2", "B3", "B4"),
-        tile_px=16,
-        validation_share=0.0,
-        test_share=0.0,
-        frames_output=str(tmp_path / "frames"),
-        output=str(tmp_path / "made"),
+def test_a_view_that_is_given_is_in_every_record(place):
+    config = place[0]
+    run(
+        dataclasses.replace(config, view_angle_deg=11.5, view_azimuth_deg=250.0)
     )
-    run(config)
-    moved = dataclasses.replace(
-        config,
-        # 7.5 m too far west, 4 m too far south.
-        image_transform=("0.5", "0", "737193.5", "0", "-0.5", "3736835"),
-        simulate_frames=0,
-        frames=str(tmp_path / "frames"),
-        frames_output="",
-        output=str(tmp_path / "found"),
-    )
-    run(moved)
-    provenance = json.loads(read_records(moved.output)[0]["meta"]["provenance"])
-    # Each frame has an error of its own, 3 m in each axis; six are averaged.
-    np.testing.assert_allclose(
-        provenance["registration"]["shift_x_y_m"], (7.5, 4.0), atol=3.5
-    )
-    assert "registration: image moved by" in capsys.readouterr().out
+    for record in read_records(config.output):
+        assert record["image"]["view_angle_deg"] == 11.5
+        assert record["image"]["view_azimuth_deg"] == 250
+        provenance = json.loads(record["meta"]["provenance"])
+        assert provenance["view_angle_azimuth_deg"] == [11.5, 250]
 
 
 def test_an_output_that_exists_is_kept(place):

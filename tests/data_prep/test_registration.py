@@ -4,21 +4,40 @@ import rasterio
 from scipy import ndimage
 
 from data_prep import registration
-from data_prep.simulation.sensor import SensorSettings
-from data_prep.simulation.sensor import sample_planes
 from s2distill.errors import GridError
 
+# The sensor model, by which the shift is looked for, has 5 m and a mean over
+# 10 m; frames are not made by it here, but as another sensor would.
+BLUR_SIGMA_M = 4.0
+NOISE = 0.1  # of the standard deviation of the sharp frame
+CLOUDY_UNMASKED, CLOUDY_MASKED = 1, 2
 
-def make_frames(grey, shift_m, rng, *, number=5):
-    """Frames of a picture, all displaced alike; one wholly cloudy."""
-    settings = SensorSettings(bands=("B4",))
-    sharp = sample_planes(grey[None], shift_m, settings)[0]
-    gain = rng.uniform(0.9, 1.1, (number, 1, 1))
-    noise = rng.normal(0, 0.02 * sharp.std(), (number, *sharp.shape))
-    frames = gain * sharp + noise
-    valid = np.ones(frames.shape, np.uint8)
-    frames[2] = 10 * sharp.max() + rng.normal(0, 1, sharp.shape)
-    valid[2] = 0
+
+def degrade(grey, shift_m):
+    """Moves a 50 cm picture (right, down), blurs it, and averages 20 x 20."""
+    moved = ndimage.shift(
+        grey, (2 * shift_m[1], 2 * shift_m[0]), order=3, mode="nearest"
+    )
+    blurred = ndimage.gaussian_filter(moved, 2 * BLUR_SIGMA_M, mode="nearest")
+    height, width = (size // 20 for size in grey.shape)
+    return blurred.reshape(height, 20, width, 20).mean(axis=(1, 3))
+
+
+def make_frames(grey, shift_m, rng, *, number=6):
+    """Noisy frames of a picture, all displaced alike.
+
+    One is under cloud and its mask does not say so, one under cloud that it
+    says; a third has a hole.
+    """
+    sharp = degrade(grey, shift_m)
+    shape = (number, *sharp.shape)
+    frames = rng.uniform(0.9, 1.1, (number, 1, 1)) * sharp
+    frames += rng.normal(0, NOISE * sharp.std(), shape)
+    clouds = ndimage.gaussian_filter(rng.normal(size=shape), (0, 3, 3))
+    valid = np.ones(shape, np.uint8)
+    for cloudy in (CLOUDY_UNMASKED, CLOUDY_MASKED):
+        frames[cloudy] = 2 * sharp.max() + 20 * sharp.std() * clouds[cloudy]
+    valid[CLOUDY_MASKED] = 0
     valid[0, :5, 3:9] = 0
     frames[0, :5, 3:9] = 0
     return frames.astype(np.float32), valid
@@ -36,9 +55,10 @@ def atlanta(real_data):
 
 
 @pytest.mark.parametrize(
-    "shift_m", [(0.0, 0.0), (3.7, -6.2), (-14.0, 8.5), (21.3, 12.9)]
+    "shift_m",
+    [(0.0, 0.0), (1.1, 0.6), (3.7, -6.2), (-14.0, 8.5), (21.3, 12.9)],
 )
-def test_known_shifts_of_a_real_picture_are_found_within_a_metre(
+def test_a_known_shift_of_a_degraded_real_picture_is_found_within_a_metre(
     atlanta, shift_m
 ):
     frames, frames_valid = make_frames(

@@ -60,6 +60,20 @@ def test_the_frames_written_are_opened_as_real_ones_would_be(city, tmp_path):
     np.testing.assert_array_equal(dn_found, dn * valid[..., None])
 
 
+@pytest.mark.parametrize(
+    ("flags", "view_deg"),
+    [
+        ({}, None),
+        ({"view_angle_deg": 9.5, "view_azimuth_deg": 200.0}, (9.5, 200.0)),
+        ({"view_angle_deg": 0.0}, (0.0, 0.0)),
+    ],
+)
+def test_a_view_given_is_kept(city, flags, view_deg):
+    place = _open(city, **flags)[0]
+    assert place.view_deg == view_deg
+    assert place.provenance.get("view_angle_azimuth_deg") == view_deg
+
+
 def test_a_transform_given_moves_the_image(city):
     numbers = ("0.5", "0", "600000", "0", "-0.5", "5000000")
     grid = _open(city, image_transform=numbers)[1]

@@ -55,6 +55,7 @@ def place(tmp_path):
         frames=Frames(seen=(0, 2)),
         bands=("B2",),
         shift_x_y_m=(0.0, 0.0),
+        view_deg=None,
         min_image_share=0.5,
         provenance={},
     )
@@ -74,6 +75,17 @@ def test_image_and_labels_move_by_the_shift_together(place):
         example["label"]["building"], building[rows, cols]
     )
     assert example["meta"]["transform"][2] == 500_020
+
+
+def test_the_view_is_in_the_records_where_it_is_known(place):
+    made = place[0]
+    assert made.fields == ("image", "building")
+    assert set(made.make_example(TILE)["image"]) == {"rgb", "valid"}
+    seen = dataclasses.replace(made, view_deg=(12.5, 340.0))
+    assert seen.fields == ("image", "view", "building")
+    image = seen.make_example(TILE)["image"]
+    assert image["view_angle_deg"] == 12.5
+    assert image["view_azimuth_deg"] == 340
 
 
 def test_dates_that_see_nothing_are_left_out(place):

@@ -17,6 +17,15 @@ def test_real_frames_or_simulated_ones_are_taken():
 
 
 @pytest.mark.parametrize(
+    ("angle_deg", "azimuth_deg"), [(0.0, None), (60.0, 0.0), (10.0, 360.0)]
+)
+def test_a_view_is_an_angle_and_a_direction(angle_deg, azimuth_deg):
+    check_config(
+        _config(view_angle_deg=angle_deg, view_azimuth_deg=azimuth_deg)
+    )
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"frames": ""}, "--frames=''.*and not both"),
@@ -26,6 +35,20 @@ def test_real_frames_or_simulated_ones_are_taken():
         ({"min_image_share": 1.5}, "--min_image_share=1.5 within 0..1"),
         ({"seed": -1}, "--seed=-1 must be at least 0"),
         ({"image_gamma": 0.0}, "--image_gamma=0.0 above 0"),
+        ({"view_azimuth_deg": 5.0}, "=5 says nothing without --view_angle"),
+        ({"view_angle_deg": 5.0}, "angle_deg=5 without --view_azimuth_deg"),
+        (
+            {"view_angle_deg": -1.0, "view_azimuth_deg": 5.0},
+            "--view_angle_deg=-1 must lie in 0..60",
+        ),
+        (
+            {"view_angle_deg": float("nan"), "view_azimuth_deg": 5.0},
+            "--view_angle_deg=nan must lie in 0..60",
+        ),
+        (
+            {"view_angle_deg": 5.0, "view_azimuth_deg": 361.0},
+            "--view_azimuth_deg=361 must lie in 0..360",
+        ),
     ],
 )
 def test_flags_that_make_no_sense_are_refused(changes, message):
