@@ -157,6 +157,33 @@ def test_a_saved_model_that_answers_otherwise_is_not_kept(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_half_precision_is_held_to_its_own_digits(
+    make_card, tmp_path, monkeypatch
+):
+    import keras
+
+    from s2distill.models.teacher import TeacherConfig
+    from s2distill.models.teacher import build_teacher
+
+    keras.utils.set_random_seed(5)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        network = build_teacher(TeacherConfig(channels=(8, 12)))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    card = make_card(kind="teacher")
+    export_model(network, card, tmp_path / "good")
+
+    def load_drifting(folder):
+        predictor = load_predictor(folder)
+        return lambda inputs: {k: v + 0.2 for k, v in predictor(inputs).items()}
+
+    monkeypatch.setattr(export, "load_predictor", load_drifting)
+    with pytest.raises(ModelError, match="by 0.1.* more than 0.05"):
+        export_model(network, card, tmp_path / "bad")
+    assert not (tmp_path / "bad").exists()
+
+
 def _load_drifting_trust(folder):
     predictor = load_predictor(folder)
 
