@@ -171,7 +171,7 @@ def _baseline_bar(row: Mapping[str, Any]) -> Bar:
     found = (row.get("comparison") or {}).get("building_miou") or {}
     value = found.get("difference")
     return Bar(
-        what=f"student over {row['name']}, building mIoU",
+        what=f"student over {row['name']} of equal budget, building mIoU",
         bar="above 0",
         value=value,
         interval=found.get("interval"),

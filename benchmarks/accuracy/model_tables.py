@@ -24,7 +24,8 @@ _COLUMNS = (
 )
 _MODEL_SETS = {
     "headline": "Teacher, student",
-    "baselines": "Baselines, each with the student's budget",
+    "comparison": "The student at the budget of all that follows",
+    "baselines": "Baselines, against it",
     "spoiled": "A tenth of the labels wrong or missing",
     "shifted": "Labels out of place",
     "choices": "Choices of the method, each changed alone",

@@ -81,7 +81,8 @@ def draw_models(path: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> None:
     found = [row for row in rows if "metrics" in row]
     found = [r for r in found if r["metrics"]["building_miou"] is not None]
     found.sort(key=lambda row: row["metrics"]["building_miou"])
-    colours = {"headline": "#0072b2", "baselines": "#d55e00"}
+    colours = dict.fromkeys(("headline", "comparison"), "#0072b2")
+    colours["baselines"] = "#d55e00"
     with house_style():
         figure = Figure(
             figsize=(7.6, 0.9 + 0.32 * len(found)), layout="constrained"

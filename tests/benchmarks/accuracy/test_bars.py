@@ -128,9 +128,9 @@ def test_frames_must_help_at_every_step_and_in_all():
 
 def test_a_baseline_within_the_interval_is_said_so():
     bars = {bar.what: bar for bar in make_bars(RESULTS)}
-    clear = bars["student over bicubic_unet, building mIoU"]
+    clear = bars["student over bicubic_unet of equal budget, building mIoU"]
     assert (clear.verdict, clear.note) == ("met", "")
-    unclear = bars["student over u_tae, building mIoU"]
+    unclear = bars["student over u_tae of equal budget, building mIoU"]
     assert (unclear.verdict, unclear.note) == ("met", "interval overlaps 0")
 
 
