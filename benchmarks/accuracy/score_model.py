@@ -44,7 +44,7 @@ def run(config: Config) -> None:
     from benchmarks.accuracy.tile_sums import write_tiles
     from s2distill.training_run import load_run
 
-    model = load_run(config.model)
+    model = load_run(config.model, calibrated=True)
     for frames in map(int, config.frames):
         tiles = score_tiles(config, model, frames or max(model.frames, 1))
         write_tiles(config.output.replace("{frames}", str(frames)), tiles)
