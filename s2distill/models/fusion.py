@@ -1,22 +1,36 @@
 """Fusion across time: masked, order-free, for any number of frames.
 
 Frames travel folded into the batch, [B T, H, W, C]; the mask `frame_valid`
-[B, T, H, W] travels beside them and tells B and T. Every layer here obeys
+[B, T, H, W] travels beside them and tells B and T. There are three kinds:
+
+mean_max   after each stage every frame is given the mean and maximum of all;
+           they are also what remains of the frames at the end
+attention  the same with what heads attend to, place by place
+late_mean  frames meet at the end alone, in their mean
+
+Each obeys
 
 * the order of the frames does not matter,
-* what stands in an invalid pixel of a frame has no influence,
-* T may differ from call to call, and one frame works.
+* what stands in an invalid pixel of a frame has no influence on any other
+  pixel, even if it is NaN,
+* T may differ from call to call, one frame works, and none gives 0,
+* its cost grows with T and no faster.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
-from s2distill.models.blocks import NORM_EPSILON
+from s2distill.models.fusion_attention import AttentionExchange
+from s2distill.models.fusion_attention import AttentionSummary
+from s2distill.models.fusion_attention import count_heads
+from s2distill.models.fusion_statistics import MaskedExchange
+from s2distill.models.fusion_statistics import MaskedMean
+from s2distill.models.fusion_statistics import MaskedPooling
 
-# Lower than any feature, and finite in float16.
-_LOWEST = -6e4
+FUSIONS = ("mean_max", "attention", "late_mean")
 
 
 @keras.saving.register_keras_serializable(package="s2distill")
@@ -44,83 +58,6 @@ class FoldFrames(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="s2distill")
-class MaskedPooling(keras.layers.Layer):
-    """Masked mean and maximum of the frames, side by side.
-
-    A place without a valid frame gets 0.
-
-    Shapes:
-      ([B T, H, W, C], [B, T, H, W]) -> [B, H, W, 2 C].
-    """
-
-    def call(self, x: Any, frame_valid: Any) -> Any:
-        return ops.concatenate(_mean_and_max(x, frame_valid), axis=-1)
-
-    def compute_output_shape(
-        self,
-        x_shape: tuple[int | None, ...],
-        frame_valid_shape: tuple[int | None, ...],
-    ) -> tuple[int | None, ...]:
-        return (frame_valid_shape[0], *x_shape[1:3], 2 * x_shape[3])
-
-
-@keras.saving.register_keras_serializable(package="s2distill")
-class MaskedExchange(keras.layers.Layer):
-    """Gives each frame what all frames know: x + project(mean, max).
-
-    This is how a frame learns in what it differs from the others. It costs
-    one 1 x 1 convolution for each place, whatever T.
-
-    Shapes:
-      ([B T, H, W, C], [B, T, H, W]) -> [B T, H, W, C].
-
-    Attributes:
-      channels: C.
-    """
-
-    def __init__(self, channels: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.channels = channels
-        policy = self.dtype_policy
-        self.norm = keras.layers.LayerNormalization(
-            epsilon=NORM_EPSILON, dtype=policy, name="norm"
-        )
-        self.project = keras.layers.Conv2D(
-            channels, 1, dtype=policy, name="project"
-        )
-
-    def build(
-        self,
-        x_shape: tuple[int | None, ...],
-        frame_valid_shape: tuple[int | None, ...],
-    ) -> None:
-        pooled = (None, *x_shape[1:3], 2 * self.channels)
-        self.norm.build(pooled)
-        self.project.build(pooled)
-        self.built = True
-
-    def call(self, x: Any, frame_valid: Any) -> Any:
-        pooled = ops.concatenate(_mean_and_max(x, frame_valid), axis=-1)
-        shared = self.project(self.norm(pooled))
-        _, height, width, channels = ops.shape(x)
-        frames = ops.shape(frame_valid)[1]
-        by_place = ops.reshape(x, (-1, frames, height, width, channels))
-        return ops.reshape(
-            by_place + shared[:, None], (-1, height, width, channels)
-        )
-
-    def compute_output_shape(
-        self,
-        x_shape: tuple[int | None, ...],
-        frame_valid_shape: tuple[int | None, ...],
-    ) -> tuple[int | None, ...]:
-        return x_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "channels": self.channels}
-
-
-@keras.saving.register_keras_serializable(package="s2distill")
 class CoarsenMask(keras.layers.Layer):
     """A frame mask on a grid half as fine: valid if any of its pixels is.
 
@@ -145,13 +82,57 @@ class CoarsenMask(keras.layers.Layer):
         )
 
 
-def _mean_and_max(x: Any, frame_valid: Any) -> tuple[Any, Any]:
-    """Over the valid frames: two arrays [B, H, W, C], 0 where there is none."""
-    _, height, width, channels = ops.shape(x)
-    frames = ops.shape(frame_valid)[1]
-    x = ops.reshape(x, (-1, frames, height, width, channels))
-    weight = ops.cast(frame_valid, x.dtype)[..., None]
-    count = ops.sum(weight, axis=1)
-    mean = ops.sum(x * weight, axis=1) / ops.maximum(count, 1.0)
-    highest = ops.max(ops.where(weight > 0, x, _LOWEST), axis=1)
-    return mean, ops.where(count > 0, highest, ops.zeros_like(highest))
+def make_exchange(
+    kind: str, channels: int, name: str
+) -> Callable[[Any, Any], Any]:
+    """What gives each frame what all frames know, after a stage.
+
+    Args:
+      kind: One of `FUSIONS`.
+      channels: C of the frames.
+      name: Of the layer.
+
+    Returns:
+      Layer of ([B T, H, W, C], [B, T, H, W]) -> [B T, H, W, C]; for a kind
+      without exchange a function that returns the frames.
+
+    Raises:
+      ValueError: If there is no such kind.
+    """
+    _check_kind(kind)
+    if kind == "mean_max":
+        return MaskedExchange(channels, name=name)
+    if kind == "attention":
+        return AttentionExchange(channels, name=name)
+    return lambda x, frame_valid: x
+
+
+def make_pooling(kind: str, channels: int, name: str) -> keras.layers.Layer:
+    """What makes one image of all frames, at the end of the encoder.
+
+    Args:
+      kind: One of `FUSIONS`.
+      channels: C of the frames.
+      name: Of the layer.
+
+    Returns:
+      Layer of ([B T, H, W, C], [B, T, H, W]) -> [B, H, W, C], or 2 C for
+      "mean_max"; 0 where no frame is valid.
+
+    Raises:
+      ValueError: If there is no such kind.
+    """
+    _check_kind(kind)
+    if kind == "mean_max":
+        return MaskedPooling(name=name)
+    if kind == "attention":
+        return AttentionSummary(count_heads(channels), name=name)
+    return MaskedMean(name=name)
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in FUSIONS:
+        raise ValueError(
+            f"fusion across time must be one of {', '.join(FUSIONS)}, got "
+            f"{kind!r}"
+        )

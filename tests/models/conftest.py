@@ -1,4 +1,4 @@
-"""`check_layer`: what every layer of ours must hold."""
+"""`check_layer`: what every layer of ours must hold; frames to try it on."""
 
 import keras
 import numpy as np
@@ -8,6 +8,16 @@ from keras import ops
 
 def _sublayers(layer):
     return layer._flatten_layers(include_self=True, recursive=True)
+
+
+@pytest.fixture
+def masked_frames():
+    """[2, 3, 4, 5, 6] frames and their mask; one place no frame sees."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(2, 3, 4, 5, 6)).astype("float32")
+    valid = (rng.random(x.shape[:-1]) < 0.6).astype("float32")
+    valid[0, :, 0, 0] = 0
+    return x, valid
 
 
 @pytest.fixture
