@@ -8,18 +8,25 @@ exchange what they know, and the U-Net joins what they pool: how places change
 from date to date. The last step to the label grid is the heads' own pixel
 shuffle, so that no convolution runs at 50 cm: from 10 m frames there is
 nothing to compute there.
+
+Layers named "bottleneck", the U-Net's coarsest level, and "features", its
+finest, from which the heads answer, tell what the network makes of a place.
 """
 
 import dataclasses
+from collections.abc import Callable
 from collections.abc import Sequence
+from typing import Any
 
 import keras
+from keras import ops
 
 from s2distill.models import hrnet
+from s2distill.models.enlargement import Enlargement
 from s2distill.models.fusion import CoarsenMask
 from s2distill.models.fusion import FoldFrames
-from s2distill.models.fusion import MaskedExchange
-from s2distill.models.fusion import MaskedPooling
+from s2distill.models.fusion import make_exchange
+from s2distill.models.fusion import make_pooling
 from s2distill.models.heads import heads
 from s2distill.models.shift_and_add import ShiftAndAdd
 from s2distill.models.unet import unet
@@ -35,6 +42,9 @@ class StudentConfig:
       stages: Stages of the encoder, at least one for each branch; fusion
         follows each.
       blocks: Residual blocks in a stage and branch.
+      fusion: Kind of fusion across time, one of `models.fusion.FUSIONS`.
+      frame_enlargement: Pixels of the encoder's finest branch per Sentinel-2
+        pixel and axis, a power of two; at most the U-Net's.
       enlargement: Pixels of the U-Net's finest grid per Sentinel-2 pixel and
         axis, a power of two; halved until it divides the label factor.
       sigmas_px: Widths of the kernels by which frames are added up on that
@@ -46,6 +56,8 @@ class StudentConfig:
     channels: tuple[int, ...] = (32,)
     stages: int = 1
     blocks: int = 1
+    fusion: str = "mean_max"
+    frame_enlargement: int = 1
     enlargement: int = 4
     sigmas_px: tuple[float, ...] = (0.1, 0.3)
     unet_channels: tuple[int, ...] = (32, 64, 96)
@@ -55,6 +67,19 @@ class StudentConfig:
 STUDENT_PRESETS = {
     "small": StudentConfig(),
     "base": StudentConfig(channels=(48,), unet_channels=(64, 128, 192)),
+    # Branches as wide as the published networks', blocks of a stage too.
+    "hrnet_w18": StudentConfig(
+        channels=(18, 36, 72, 144),
+        stages=4,
+        blocks=4,
+        unet_channels=(48, 96, 144, 144, 144, 144),
+    ),
+    "hrnet_w32": StudentConfig(
+        channels=(32, 64, 128, 256),
+        stages=4,
+        blocks=4,
+        unet_channels=(64, 128, 256, 256, 256, 256),
+    ),
 }
 
 
@@ -75,9 +100,9 @@ def build_student(
       T, H and W are free.
 
     Raises:
-      ValueError: If the label factor is below 1, the enlargement no power of
-        two, a branch has no stage, or the U-Net has too few levels to reach
-        the frames' grids.
+      ValueError: If the label factor is below 1, an enlargement no power of
+        two, a branch has no stage, the U-Net has too few levels to reach the
+        frames' grids, or there is no such fusion.
     """
     if len(config.channels) > config.stages:
         raise ValueError(
@@ -85,18 +110,23 @@ def build_student(
             f"got {config.stages}"
         )
     enlargement = fit_enlargement(config.enlargement, label_factor)
+    frame_enlargement = fit_enlargement(config.frame_enlargement, enlargement)
     s2 = keras.Input((None, None, None, bands), name="s2")
     frame_valid = keras.Input((None, None, None), name="frame_valid")
-    frames = FoldFrames(name="fold")(s2, frame_valid)
-    pooled = _encode(frames, frame_valid, config)
+    frames, seen = FoldFrames(name="fold")(s2, frame_valid), frame_valid
+    if frame_enlargement > 1:
+        frames = Enlargement(frame_enlargement, name="frame_enlarge")(frames)
+        for axis in (2, 3):
+            seen = ops.repeat(seen, frame_enlargement, axis=axis)
+    pooled = _encode(frames, seen, config)
 
     x = ShiftAndAdd(enlargement, config.sigmas_px, name="shift_and_add")(
         s2, frame_valid
     )
     x = _stem(config.unet_channels[0], "stem")(x)
-    # The frames' grid is that of the level which halving has brought back to
-    # 10 m; their coarser branches follow level by level.
-    level = enlargement.bit_length() - 1
+    # Halving brings the U-Net back to the frames' grid; their coarser branches
+    # follow level by level.
+    level = (enlargement // frame_enlargement).bit_length() - 1
     x = unet(
         x,
         config.unet_channels,
@@ -140,10 +170,21 @@ def _encode(
         if 0 < i < len(config.channels):
             branches = hrnet.add_branch(branches, config.channels[i], name)
         branches = hrnet.stage(branches, config.blocks, name)
-        branches = _exchange_across_time(branches, masks[: len(branches)], name)
+        branches = _fuse(make_exchange, config, branches, masks, f"{name}_time")
+    return _fuse(make_pooling, config, branches, masks, "pool")
+
+
+def _fuse(
+    make: Callable[[str, int, str], Callable[[Any, Any], Any]],
+    config: StudentConfig,
+    branches: Sequence[Any],
+    masks: Sequence[Any],
+    name: str,
+) -> list[Any]:
+    """Each branch across time; masks of branches to come are left over."""
     return [
-        MaskedPooling(name=f"pool{i}")(branch, mask)
-        for i, (branch, mask) in enumerate(zip(branches, masks, strict=True))
+        make(config.fusion, x.shape[-1], f"{name}{i}")(x, seen)
+        for i, (x, seen) in enumerate(zip(branches, masks, strict=False))
     ]
 
 
@@ -156,14 +197,3 @@ def _stem(channels: int, name: str) -> keras.layers.Layer:
         kernel_initializer="he_normal",
         name=name,
     )
-
-
-def _exchange_across_time(
-    branches: Sequence[keras.KerasTensor],
-    masks: Sequence[keras.KerasTensor],
-    name: str,
-) -> list[keras.KerasTensor]:
-    return [
-        MaskedExchange(branch.shape[-1], name=f"{name}_time{i}")(branch, mask)
-        for i, (branch, mask) in enumerate(zip(branches, masks, strict=True))
-    ]

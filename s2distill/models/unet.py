@@ -14,6 +14,9 @@ import keras
 from s2distill.models.blocks import CropLike
 from s2distill.models.blocks import ResidualBlock
 
+# Name of the layer that passes on the features of the coarsest level.
+BOTTLENECK = "bottleneck"
+
 
 def unet(
     x: Any,
@@ -64,14 +67,14 @@ def ascend(levels: Sequence[Any], *, blocks: Sequence[int]) -> Any:
 
     Args:
       levels: [N, H, W, any] each, finest first; each is half as fine,
-        rounded up.
+        rounded up. A layer named `BOTTLENECK` passes the coarsest on.
       blocks: Residual blocks after each level has joined; the coarsest joins
         nothing.
 
     Returns:
       Features of the finest level, as many channels.
     """
-    x = levels[-1]
+    x = keras.layers.Identity(name=BOTTLENECK)(levels[-1])
     for i in reversed(range(len(levels) - 1)):
         x = keras.layers.UpSampling2D(2, name=f"up{i}")(x)
         x = CropLike(name=f"up{i}_crop")(x, levels[i])

@@ -1,13 +1,20 @@
 """The promises of the student as a whole, with random (not zero) weights."""
 
+import dataclasses
+
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import ops
 
+from s2distill.models.fusion import FUSIONS
+from s2distill.models.heads import FEATURES
 from s2distill.models.student import STUDENT_PRESETS
 from s2distill.models.student import StudentConfig
 from s2distill.models.student import build_student
 from s2distill.models.student import fit_enlargement
+from s2distill.models.unet import BOTTLENECK
 
 BANDS, FACTOR = 3, 4
 TINY = StudentConfig(
@@ -16,11 +23,13 @@ TINY = StudentConfig(
     unet_channels=(8, 8, 12),
     enlargement=2,
 )
+CONFIGS = {kind: dataclasses.replace(TINY, fusion=kind) for kind in FUSIONS}
+CONFIGS["enlarged frames"] = dataclasses.replace(TINY, frame_enlargement=2)
 
 
-@pytest.fixture(scope="module")
-def student():
-    model = build_student(BANDS, FACTOR, TINY)
+@pytest.fixture(scope="module", params=CONFIGS.values(), ids=CONFIGS)
+def student(request):
+    model = build_student(BANDS, FACTOR, request.param)
     rng = np.random.default_rng(3)
     for weight in model.weights:
         weight.assign(rng.normal(0, 0.1, weight.shape))
@@ -67,6 +76,14 @@ def test_an_invalid_frame_has_no_influence_at_all(student):
     )
 
 
+def test_an_invalid_pixel_has_no_influence_at_all(student):
+    s2, valid = _stack()
+    dirty = np.where(valid[..., None] > 0, s2, np.nan).astype("float32")
+    _assert_same(
+        _answer(student, dirty, valid), _answer(student, s2, valid), atol=0
+    )
+
+
 def test_every_valid_frame_has_influence(student):
     s2, valid = _stack()
     valid[:] = 1
@@ -100,6 +117,126 @@ def test_a_longer_stack_of_the_same_frame_changes_nothing(student):
         _answer(student, s2.repeat(5, 1), valid.repeat(5, 1)),
         atol=1e-5,
     )
+
+
+def test_a_graph_for_any_size_gives_the_same_numbers(student):
+    traced = tf.function(
+        lambda s2, valid: student({"s2": s2, "frame_valid": valid}),
+        input_signature=[
+            tf.TensorSpec((None, None, None, None, BANDS)),
+            tf.TensorSpec((None, None, None, None)),
+        ],
+    )
+    for sizes in ((1, 5, 7), (3, 8, 6)):
+        stack = _stack(*sizes)
+        answers = {k: v.numpy() for k, v in traced(*stack).items()}
+        _assert_same(answers, _answer(student, *stack), atol=1e-4)
+
+
+def _build_slim(kind):
+    config = dataclasses.replace(
+        CONFIGS[kind], channels=(8,), unet_channels=(8, 8), sigmas_px=(0.3,)
+    )
+    return build_student(BANDS, FACTOR, config)
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_compiled_for_a_size_it_gives_the_same_numbers(kind):
+    student = _build_slim(kind)
+    compiled = tf.function(
+        lambda s2, valid: student({"s2": s2, "frame_valid": valid}),
+        jit_compile=True,
+    )
+    stack = _stack(frames=2, height=4, width=5)
+    answers = {k: v.numpy() for k, v in compiled(*stack).items()}
+    _assert_same(answers, _answer(student, *stack), atol=1e-4)
+
+
+def test_exported_it_takes_any_number_of_frames_and_any_size(tmp_path):
+    student = _build_slim("attention")
+    student.export(tmp_path, verbose=False)
+    served = tf.saved_model.load(tmp_path)
+    for sizes in ((1, 5, 7), (3, 8, 6)):
+        s2, valid = _stack(*sizes)
+        answers = served.serve({"s2": s2, "frame_valid": valid})
+        _assert_same(
+            {k: v.numpy() for k, v in answers.items()},
+            _answer(student, s2, valid),
+            atol=1e-4,
+        )
+
+
+def test_saved_and_loaded_it_gives_the_same_numbers(student, tmp_path):
+    student.save(tmp_path / "student.keras")
+    loaded = keras.models.load_model(tmp_path / "student.keras")
+    stack = _stack(frames=3, height=5, width=7)
+    _assert_same(_answer(loaded, *stack), _answer(student, *stack), atol=1e-5)
+
+
+def _count_numbers(model, frames):
+    """Sum of the sizes of all tensors of the graph for so many frames."""
+    traced = tf.function(
+        lambda s2, valid: model({"s2": s2, "frame_valid": valid})
+    ).get_concrete_function(
+        tf.TensorSpec((1, frames, 16, 20, BANDS)),
+        tf.TensorSpec((1, frames, 16, 20)),
+    )
+    return sum(
+        tensor.shape.num_elements()
+        for operation in traced.graph.get_operations()
+        for tensor in operation.outputs
+    )
+
+
+def test_cost_is_linear_in_the_number_of_frames(student):
+    few, more, most = (_count_numbers(student, t) for t in (3, 5, 7))
+    assert most - more == more - few > 0
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_in_half_precision_it_answers_nearly_the_same(config):
+    whole = build_student(BANDS, FACTOR, config)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        half = build_student(BANDS, FACTOR, config)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    half.dtype_policy = keras.DTypePolicy("float32")  # of what it is fed
+    half.set_weights(whole.get_weights())
+    for layer in half.layers:
+        single = layer.name in ("shift_and_add", "heads")
+        wanted = "float32" if single else "bfloat16"
+        assert layer.compute_dtype == wanted, layer.name
+    stack = _stack()
+    # 8 bits, through some 20 layers.
+    _assert_same(_answer(half, *stack), _answer(whole, *stack), atol=0.1)
+
+
+@pytest.mark.parametrize("name", ["hrnet_w18", "hrnet_w32"])
+def test_hrnet_presets_have_the_published_branches(name):
+    config = STUDENT_PRESETS[name]
+    width = int(name.removeprefix("hrnet_w"))
+    assert config.channels == tuple(width * 2**i for i in range(4))
+    assert (config.stages, config.blocks) == (4, 4)
+    # From 2.5 m to the 80 m of the coarsest branch.
+    assert len(config.unet_channels) == 6
+    assert config.unet_channels[-1] >= config.channels[-1]
+
+
+def test_the_coarsest_and_finest_features_have_names(student):
+    taps = [student.get_layer(name).output for name in (BOTTLENECK, FEATURES)]
+    s2, valid = _stack(height=8, width=12)
+    coarse, fine = keras.Model(student.input, taps)(
+        {"s2": s2, "frame_valid": valid}
+    )
+    assert coarse.shape == (2, 4, 6, 12)  # 2 levels below twice the size
+    assert fine.shape == (2, 16, 24, 8)
+
+
+def test_frames_are_enlarged_no_more_than_the_label_grid_allows():
+    config = dataclasses.replace(CONFIGS["enlarged frames"], enlargement=4)
+    names = {layer.name for layer in build_student(BANDS, 3, config).layers}
+    assert "frame_enlarge" not in names
 
 
 def test_small_preset_builds_with_three_bands_and_ten():
