@@ -32,10 +32,11 @@ class BicubicUnetConfig:
     blocks: int = 1
 
 
+# Near students' sizes, as those of `u_tae`.
 BICUBIC_UNET_PRESETS = {
     "small": BicubicUnetConfig(),
     "base": BicubicUnetConfig(channels=(64, 128, 192)),
-    "full": BicubicUnetConfig(channels=(64, 128, 192, 256), blocks=3),
+    "full": BicubicUnetConfig(channels=(96, 192, 256, 384), blocks=3),
 }
 
 

@@ -47,11 +47,12 @@ class SuperResolutionUnetConfig:
     blocks: int = 1
 
 
+# Near students' sizes, as those of `u_tae`, both networks together.
 SUPER_RESOLUTION_UNET_PRESETS = {
     "small": SuperResolutionUnetConfig(),
     "base": SuperResolutionUnetConfig(channels=(64, 128, 192)),
     "full": SuperResolutionUnetConfig(
-        image_channels=128,
+        image_channels=192,
         image_blocks=16,
         fine_channels=64,
         channels=(64, 128, 192, 256),

@@ -48,10 +48,12 @@ class UTaeConfig:
     key_channels: int = 4
 
 
+# Each near a student's in multiply-adds and parameters: "small" and "base" near
+# those of the same names at 8 frames, "full" near "hrnet_w32" at 32.
 U_TAE_PRESETS = {
     "small": UTaeConfig(),
     "base": UTaeConfig(channels=(96, 96, 128)),
-    "full": UTaeConfig(channels=(128, 128, 192, 256), blocks=(3, 3, 3, 3)),
+    "full": UTaeConfig(channels=(64, 128, 256, 512), blocks=(3, 3, 3, 3)),
 }
 
 
