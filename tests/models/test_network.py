@@ -14,11 +14,6 @@ from s2distill.models.network import FRAME_NETWORKS
 from s2distill.models.network import build_network
 
 BANDS, FACTOR = 3, 4
-SIZES = [
-    (name, preset)
-    for name, (presets, _) in FRAME_NETWORKS.items()
-    for preset in presets
-]
 
 
 def _build(name, preset="small"):
@@ -166,11 +161,16 @@ def test_mixed_precision_answers_nearly_the_same_in_float32(
 
 
 @pytest.mark.parametrize(
-    ("name", "preset"), [(n, p) for n, p in SIZES if p != "small"]
+    "name", ["bicubic_unet", "super_resolution_unet", "u_tae"]
 )
-def test_presets_beyond_small_are_larger(name, preset):
-    small, large = _build(name), _build(name, preset)
-    assert large.count_params() > small.count_params()
+def test_presets_grow_with_their_names(name):
+    counts = [
+        _build(name, preset).count_params()
+        for preset in ("small", "base", "full")
+    ]
+    assert counts == sorted(counts)
+    assert counts[0] < counts[1] / 2
+    assert counts[1] < counts[2] / 2
 
 
 def test_the_teacher_has_its_inputs_and_the_same_answers():
@@ -205,7 +205,26 @@ def test_unknown_names_are_refused_with_what_there_is():
         ("teacher", {"fusion": "mean_max"}, "--fusion=mean_max .* teacher"),
         ("student", {"view": True}, "--view is for --network=teacher"),
     ],
+    ids=["u_tae", "teacher", "student"],
 )
 def test_a_choice_of_another_network_is_refused(name, choice, message):
     with pytest.raises(ConfigError, match=message):
         build_network(name, preset="small", bands=3, label_factor=20, **choice)
+
+
+def test_a_student_fuses_as_it_is_told():
+    def layers(fusion):
+        model = build_network(
+            "student", preset="small", bands=3, label_factor=4, fusion=fusion
+        )
+        return {type(layer).__name__ for layer in model.layers}
+
+    assert "AttentionExchange" in layers("attention") - layers(None)
+    assert layers("mean_max") == layers(None)
+
+
+def test_a_teacher_with_view_is_told_the_view():
+    model = build_network(
+        "teacher", preset="small", bands=3, label_factor=4, view=True
+    )
+    assert set(model.input) == {"image", "view"}
