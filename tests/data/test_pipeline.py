@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.simulation.view import View
 from s2distill.data.normalize import BandStatistics
 from s2distill.data.pipeline import PipelineConfig
 from s2distill.data.pipeline import make_eval_dataset
@@ -111,7 +110,6 @@ def check_example(inputs, targets, n, example):
         np.testing.assert_allclose(
             inputs["image"][n], image["rgb"] / 127.5 - 1, atol=1e-6
         )
-    check_view(inputs["view"][n], image)
     check_weight(targets["image_weight"][n], image)
     label = example.get("label")
     for name in ("building", "road"):
@@ -138,19 +136,9 @@ def check_example(inputs, targets, n, example):
                 targets[f"teacher_{name}"][n, ..., 0], expected
             )
 
-    scale = teacher.get("height_scale_m", 0)
-    np.testing.assert_array_equal(
-        targets["teacher_height_scale_m"][n, ..., 0],
-        scale * teacher.get("valid", 0),
-    )
-
-
-def check_view(view, image):
-    expected = (0, 0, 0)
-    if image is not None and "view_angle_deg" in image:
-        lean = View(image["view_angle_deg"], image["view_azimuth_deg"]).lean_xy
-        expected = (*lean, 1)
-    np.testing.assert_allclose(view, expected, atol=1e-6)
+    found = targets["teacher_height_scale_m"][n, ..., 0]
+    scale_m = teacher.get("height_scale_m", 0) * teacher.get("valid", 0)
+    np.testing.assert_array_equal(found, scale_m)
 
 
 def check_weight(weight, group):
@@ -175,22 +163,20 @@ def test_evaluation_takes_the_clearest_frames(world):
 
 
 def test_absent_fields_give_no_targets(world):
-    inputs, targets = make_train_dataset(
-        paths(world, "bare"), STILL, STATISTICS
-    ).element_spec
+    def specs(*names):
+        folders = paths(world, *names)
+        return make_train_dataset(folders, STILL, STATISTICS).element_spec
+
+    inputs, targets = specs("bare")
     assert set(inputs) == {"s2", "frame_valid"}
     assert targets == {}
-    inputs, targets = make_train_dataset(
-        paths(world, "soft"), STILL, STATISTICS
-    ).element_spec
+    inputs, targets = specs("soft")
     assert set(inputs) == {"s2", "frame_valid", "image", "view"}
     assert {n for n in targets if "teacher" not in n} == {
         "image_grey",
         "image_weight",
     }
-    _, targets = make_train_dataset(
-        paths(world, "weak", "bare"), STILL, STATISTICS
-    ).element_spec
+    _, targets = specs("weak", "bare")
     assert set(targets) == {
         "teacher_building_probs",
         "teacher_centroid_density",
@@ -321,79 +307,6 @@ def test_crops_and_symmetries_keep_labels_on_their_ground(
     # 3 x 3 places of the crop, and its first corner anywhere in it.
     assert {low for low, _ in corners} == {0, 1, 2, 6, 7, 8, 12, 13, 14}
     assert len(corners) > 18
-
-
-def arrow_records(tmp_path, example_records, monkeypatch):
-    """Records whose image is an arrow from blue to red along the lean."""
-    from s2distill.data.records import RecordWriter
-
-    write = RecordWriter.write
-    rng = np.random.default_rng(3)
-
-    def with_arrow(self, split, example):
-        lean = rng.choice([-6, -4, 3, 5, 9], 2)
-        rgb = np.zeros((24, 24, 3), np.uint8)
-        rgb[12, 11, 2] = rgb[12 + lean[1], 11 + lean[0], 0] = 255
-        image = example["image"]
-        image["rgb"][...] = rgb
-        image["view_angle_deg"] = np.rad2deg(np.arctan(np.hypot(*lean)))
-        image["view_azimuth_deg"] = np.rad2deg(np.arctan2(lean[0], -lean[1]))
-        write(self, split, example)
-
-    monkeypatch.setattr(RecordWriter, "write", with_arrow)
-    folder = tmp_path / "arrows"
-    example_records(folder, {"train": 6}, fields=("image", "view"), **SMALL)
-    return [str(folder)]
-
-
-def test_the_view_leans_as_the_image_does_until_it_is_dropped(
-    tmp_path, example_records, monkeypatch
-):
-    folders = arrow_records(tmp_path, example_records, monkeypatch)
-    config = PipelineConfig(
-        batch_size=6, frames=2, image_contrast=0.0, view_drop=0.3, seed=5
-    )
-    seen, dropped = set(), 0
-    for inputs, _ in take(make_train_dataset(folders, config, STATISTICS), 20):
-        for image, view in zip(inputs["image"], inputs["view"], strict=True):
-            foot, roof = (
-                np.array(np.unravel_index(image[..., c].argmax(), (24, 24)))
-                for c in (2, 0)
-            )
-            if view[2] == 0:
-                assert not view.any()
-                dropped += 1
-                continue
-            np.testing.assert_allclose(view[:2], (roof - foot)[::-1], rtol=1e-4)
-            seen.add(tuple(np.rint(view[:2])))
-    assert len(seen) > 12
-    # 120 draws of chance 0.3: four standard deviations are 0.17.
-    assert dropped / 120 == pytest.approx(0.3, abs=0.17)
-
-
-def test_dropping_the_view_changes_nothing_else(world):
-    folders = paths(world, "labelled", "soft")
-    config = PipelineConfig(
-        batch_size=7,
-        frames=3,
-        crop_px=3,
-        crops_per_record=2,
-        frame_drop=0.2,
-        view_drop=0.5,
-    )
-    kept = dataclasses.replace(config, view_drop=0.0)
-    one, two = (
-        take(make_train_dataset(folders, c, STATISTICS), 6)
-        for c in (config, kept)
-    )
-    views = [
-        np.concatenate([inputs.pop("view") for inputs, _ in batches])
-        for batches in (one, two)
-    ]
-    assert_equal(one, two)
-    known, known_all = (view[:, 2] for view in views)
-    np.testing.assert_array_equal(views[0], views[1] * known[:, None])
-    assert 0 < known.sum() < known_all.sum() < len(known_all)
 
 
 def test_hosts_share_the_records(world):
