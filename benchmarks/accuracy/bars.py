@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.accuracy import models
 from benchmarks.accuracy.comparison import ABOVE
+from benchmarks.accuracy.cost_rows import FRAMES
 from benchmarks.accuracy.cost_rows import PRODUCT_GFLOPS
 from benchmarks.accuracy.cost_rows import at_reference_speed
 from benchmarks.accuracy.cost_rows import find_forward
@@ -23,6 +24,7 @@ AUROC = 0.9
 FALSE_ALARMS = 0.05
 SHARE_OF_PRODUCT = 0.7
 SECONDS_PER_KM2 = 0.75
+_SMALL = "small"
 
 Interval = list[float] | tuple[float, float] | None
 
@@ -224,25 +226,41 @@ def _window_bars(windows: Mapping[str, Any] | None) -> list[Bar]:
 
 
 def _speed_bars(results: Mapping[str, Any]) -> list[Bar]:
-    forward = None
-    for cost in results["cost"]:
-        if (cost["network"], cost["precision"]) == (
-            STANDARD_NETWORK,
-            "float32",
-        ) and cost["training_step"]:
-            forward = find_forward(cost, FRAMES_TO)
+    """Of the student of the table, and of preset "small" if it is another."""
+    costs = {
+        cost["preset"]: cost
+        for cost in results["cost"]
+        if (cost["network"], cost["precision"]) == (STANDARD_NETWORK, "float32")
+    }
+    own = next(
+        (
+            row["cost"]["preset"]
+            for row in results["models"]
+            if row["name"] == models.STUDENT and row.get("cost")
+        ),
+        _SMALL,
+    )
+    return [
+        bar
+        for preset in dict.fromkeys((own, _SMALL))
+        for bar in _speed_bars_of(preset, costs.get(preset))
+    ]
+
+
+def _speed_bars_of(preset: str, cost: Mapping[str, Any] | None) -> list[Bar]:
+    forward = cost and find_forward(cost, FRAMES)
     share = forward and forward["share_of_product"]
-    seconds = at_reference_speed(forward) if forward else None
+    seconds = forward and at_reference_speed(forward)
+    what = f"student {preset}, float32, {FRAMES} frames"
     return [
         Bar(
-            what="student, float32, 8 frames: share of the product's speed",
+            what=f"{what}: share of the product's speed",
             bar=f"at least {SHARE_OF_PRODUCT:g}",
             value=share,
             met=share and share >= SHARE_OF_PRODUCT,
         ),
         Bar(
-            what="student, float32, 8 frames: s per km2 at "
-            f"{PRODUCT_GFLOPS:g} GFLOP/s",
+            what=f"{what}: s per km2 at {PRODUCT_GFLOPS:g} GFLOP/s",
             bar=f"at most {SECONDS_PER_KM2:g}",
             value=seconds,
             met=seconds and seconds <= SECONDS_PER_KM2,

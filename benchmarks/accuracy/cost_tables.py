@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.accuracy.cost_rows import FRAMES
 from benchmarks.accuracy.cost_rows import PRODUCT_GFLOPS
 from benchmarks.accuracy.cost_rows import find_forward
 from benchmarks.accuracy.markdown import format_number
 from benchmarks.accuracy.markdown import format_table
 from benchmarks.accuracy.markdown import format_with_interval
-
-_FRAMES = 8
 
 
 def window_lines(windows: Mapping[str, Any] | None) -> list[str]:
@@ -44,9 +43,8 @@ def cost_lines(costs: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = []
     for cost in costs:
         for forward in cost["forward"]:
-            step = cost["training_step"] or {}
             first = forward is (
-                find_forward(cost, _FRAMES) or cost["forward"][0]
+                find_forward(cost, FRAMES) or cost["forward"][0]
             )
             rows.append(
                 (
@@ -58,7 +56,9 @@ def cost_lines(costs: Sequence[Mapping[str, Any]]) -> list[str]:
                     format_number(forward["gflops"], 0),
                     format_number(forward["product_gflops"], 0),
                     format_number(forward["share_of_product"], 2),
-                    format_number(step.get("seconds") if first else None, 3),
+                    format_number(
+                        cost["training_step"]["seconds"] if first else None, 3
+                    ),
                 )
             )
     header = (
@@ -79,19 +79,19 @@ def _fit_lines(costs: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = []
     for cost in costs:
         fit = cost["frames_fit"]
-        forward = find_forward(cost, _FRAMES)
+        forward = find_forward(cost, FRAMES)
         if not fit or not forward:
             continue
         fixed, each = (
             fit["fixed_seconds_per_km2"],
             fit["seconds_per_km2_and_frame"],
         )
-        share = fixed / (fixed + _FRAMES * each)
+        share = fixed / (fixed + FRAMES * each)
         lines.append(
             f"{cost['network']} {cost['preset']}, {cost['precision']}, where "
             f"the product runs at {PRODUCT_GFLOPS:g} GFLOP/s: {fixed:.2f} s "
             f"per km2 and {each:.3f} s a frame; {share:.0%} of the time of "
-            f"{_FRAMES} frames does not depend on their number; no time lies "
+            f"{FRAMES} frames does not depend on their number; no time lies "
             f"further than {fit['largest_departure']:.0%} from that line."
         )
     return lines

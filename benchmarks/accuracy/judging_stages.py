@@ -3,6 +3,7 @@
 from typing import Any
 
 from benchmarks.accuracy import models
+from benchmarks.accuracy.cost_rows import FRAMES
 from benchmarks.accuracy.model_stages import scoring_s
 from benchmarks.accuracy.models import make_models
 from benchmarks.accuracy.preset import STANDARD_NETWORK
@@ -66,9 +67,8 @@ def time_networks(setup: Setup) -> list[Stage]:
     """What every network costs, in both precisions."""
     preset, stages = setup.preset, []
     for network, size in timed_networks(preset):
-        large = (network, size) in preset.large_networks
         student = (network, size) == (STANDARD_NETWORK, preset.student_preset)
-        frames = preset.timed_frames if student else (preset.frames,)
+        frames = preset.timed_frames if student else (FRAMES,)
         output = setup.layout.cost(network, size)
         stages.append(
             Stage(
@@ -78,12 +78,12 @@ def time_networks(setup: Setup) -> list[Stage]:
                     "network": network,
                     "preset": size,
                     "frame_counts": frames,
-                    # A step of these on this machine tells nobody much.
-                    "train": not large,
                     "frames": preset.frames,
-                    "batch_size": preset.batch_size,
+                    "batch_size": preset.teacher_batch_size
+                    if network == models.TEACHER
+                    else preset.batch_size,
                     "crop_px": preset.crop_px,
-                    "repeats": 1 if large else preset.timing_repeats,
+                    "repeats": preset.timing_repeats,
                     "output": output,
                 },
                 makes=(output,),
@@ -100,7 +100,7 @@ def timed_networks(preset: BenchmarkPreset) -> list[tuple[str, str]]:
         for model in make_models(preset).values()
     )
     of_models = {(name, preset.size_of(name)): None for name in networks}
-    return list(of_models | dict.fromkeys(preset.large_networks))
+    return list(of_models | dict.fromkeys(preset.other_sizes))
 
 
 def timing_name(network: str, preset: str) -> str:

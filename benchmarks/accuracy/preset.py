@@ -68,8 +68,8 @@ class BenchmarkPreset:
       atlanta_teacher_steps: Of tuning on real ground.
       atlanta_student_steps: Likewise, of each student and baseline.
       precision: Of training; None lets the processor decide.
-      large_networks: Networks and presets whose cost is measured besides
-        those of the table.
+      other_sizes: Networks and presets whose cost is measured besides those
+        of the table.
       timed_frames: T at which forward passes are timed.
       timing_repeats: Forward passes and steps of a timing; the best counts.
       pace: Foretells the time left.
@@ -108,7 +108,7 @@ class BenchmarkPreset:
     atlanta_teacher_steps: int
     atlanta_student_steps: int
     precision: str | None = None
-    large_networks: tuple[tuple[str, str], ...] = ()
+    other_sizes: tuple[tuple[str, str], ...] = ()
     timed_frames: tuple[int, ...] = (1, 8, 16, 32)
     timing_repeats: int = 5
     pace: Pace

@@ -43,7 +43,6 @@ class Config:
     frame_counts: tuple[str, ...] = flag(
         ("8",), help="T of the forward passes; a teacher has one image."
     )
-    train: bool = flag(True, help="Time training steps too.")
     frames: int = flag(8, help="T of a training step.")
     batch_size: int = flag(16, help="Crops of a training step.")
     crop_px: int = flag(8, help="Side of a crop, pixels of 10 m.")
@@ -91,9 +90,7 @@ def _measure(config: Config, precision: str) -> dict[str, Any]:
             time_forward(network, frames, config.repeats) for frames in counts
         ],
         # Last, for it moves the weights.
-        "training_step": time_training(network, config)
-        if config.train
-        else None,
+        "training_step": time_training(network, config),
     }
 
 
