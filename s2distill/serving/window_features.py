@@ -14,7 +14,7 @@ import tensorflow as tf
 # Mean and spread over the frames of what the network is fed, pixel by pixel.
 COMPOSITE = "composite"
 # From the ground up; a network has some of them.
-LAYERS = ("stem", "bottleneck", "pool0", "features")
+LAYERS = ("shift_and_add", "stem", "pool0", "bottleneck", "features")
 # A window of which less was seen is not judged: its mean is mostly noise.
 LEAST_SEEN = 0.25
 _PROBE_PX = 64  # divides by every halving of every network
