@@ -30,7 +30,7 @@ class Run:
     """A trained network and what it must be fed.
 
     Attributes:
-      kind: "teacher", "student" or "bicubic_unet".
+      kind: "teacher", or a name in `models.network.FRAME_NETWORKS`.
       network: Keras model with the answers of `models.heads`.
       spec: Of the records it was trained on: bands, level, label factor.
       statistics: Band statistics it was trained with.
