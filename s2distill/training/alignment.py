@@ -5,6 +5,11 @@ from place to place. Taken at face value, such labels teach blurred outlines.
 Here every example picks, of a small range of shifts, the one at which the
 masks it was answered fit its labels best, and the loss is taken there.
 
+Nothing in that ties the map to the ground: a network that draws everything a
+metre to the east finds labels that fit. So what the shifts have in common is
+taken from each; frames and labels are registered, and on average lie on each
+other.
+
 A shift [rows, cols] is that of the target: at shift (2, -1) pixel (y, x) of the
 answer is compared with pixel (y + 2, x - 1) of the target. Everything is
 [B, h, w, 1] on the label grid.
@@ -14,6 +19,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -22,8 +28,47 @@ from s2distill.errors import ConfigError
 # What the farthest shift must gain, nats per pixel; nearer ones less, with the
 # square of the distance. A network that is undecided yet fits any shift, and
 # nothing else holds its map over the ground.
-_COST_OF_FARTHEST = 0.01
+_COST_OF_FARTHEST = 0.05
 _WHOLE = 0.9999  # mean of a cell of ones, but for rounding
+_MEAN_RATE = 0.02  # share of a step in the mean shift
+
+
+class ShiftFinder(keras.layers.Layer):
+    """Finds shifts, and takes from them what they had in common so far.
+
+    Attributes:
+      radius_px: Longest shift, that mean apart.
+      step_px: See `find_shifts`.
+      mean_px: [2], over about the last fifty batches; no gradient moves it.
+    """
+
+    def __init__(
+        self, *, radius_px: float, step_px: int, **kwargs: Any
+    ) -> None:
+        super().__init__(**{"dtype": "float32"} | kwargs)
+        self.radius_px = radius_px
+        self.step_px = step_px
+        self.mean_px = self.add_weight(
+            shape=(2,),
+            initializer="zeros",
+            trainable=False,
+            aggregation="mean",  # over replicas
+            name="mean_px",
+        )
+        self.built = True  # whatever the shapes
+
+    def call(
+        self, masks: Sequence[tuple[Any, Any, Any]], training: bool = False
+    ) -> Any:
+        shifts = find_shifts(
+            masks, radius_px=self.radius_px, step_px=self.step_px
+        )
+        if training:
+            mean = ops.mean(ops.cast(shifts, "float32"), axis=0)
+            self.mean_px.assign(
+                self.mean_px + _MEAN_RATE * (mean - self.mean_px)
+            )
+        return shifts - ops.cast(ops.round(self.mean_px), "int32")
 
 
 def make_shifts(radius_px: float, step_px: int) -> np.ndarray:
@@ -60,13 +105,14 @@ def find_shifts(
     Cross-entropy is linear in the target, so its sum at all shifts is one
     correlation of logits with targets, done here on cells of `step_px`. At
     every shift the same logits are compared, those that no shift moves off the
-    target; of cells, those whose pixels are all known.
+    target; of cells, those whose pixels are all known. Between the steps, to a
+    pixel, the shift is where a parabola through the neighbours has its least.
 
     Args:
       masks: (logits, probs, weight) of each; a weight of 0 is an unknown
         pixel, the size of others has no part.
       radius_px: Longest shift.
-      step_px: Between neighbours, per axis.
+      step_px: Between neighbours, per axis, and side of a cell.
 
     Returns:
       [B, 2] int32, without gradient; [0, 0] where nothing is known.
@@ -92,12 +138,16 @@ def find_shifts(
         reach,
     )
     number = _correlate(ops.ones_like(inner), known, reach)
-    mean = nats / ops.maximum(number, 1.0)
-    at = shifts // step_px + reach
-    mean = ops.take(mean, at[:, 0] * (2 * reach + 1) + at[:, 1], axis=1)
-    square = np.sum(shifts.astype(np.float32) ** 2, axis=-1) / radius_px**2
-    best = ops.argmin(mean + _COST_OF_FARTHEST * square, axis=-1)
-    return ops.take(ops.convert_to_tensor(shifts), best, axis=0)
+    side = 2 * reach + 1
+    away = np.arange(-reach, reach + 1, dtype=np.float32) * step_px / radius_px
+    square = (away[:, None] ** 2 + away**2).reshape(-1)
+    costs = nats / ops.maximum(number, 1.0) + _COST_OF_FARTHEST * square
+    at = (shifts // step_px + reach) @ [side, 1]
+    best = ops.argmin(ops.take(costs, at, axis=1), axis=-1)
+    coarse = ops.take(ops.convert_to_tensor(shifts), best, axis=0)
+    fine = coarse + _refine(costs, coarse // step_px + reach, side, step_px)
+    length = ops.sum(ops.square(ops.cast(fine, "float32")), -1, keepdims=True)
+    return ops.where(length <= radius_px**2, fine, coarse)
 
 
 def shift_targets(
@@ -174,6 +224,35 @@ def _correlate(inner: Any, outer: Any, reach: int) -> Any:
         products = ops.matmul(inner, rows)
         sums.append(ops.einsum("bwv,dwv->bd", products, diagonals))
     return ops.concatenate(sums, axis=-1)
+
+
+def _refine(costs: Any, best: Any, side: int, step_px: int) -> Any:
+    """From the best of [B, side^2] costs to the least of a parabola, px.
+
+    Args:
+      costs: At steps of rows and columns.
+      best: [B, 2] int32, row and column of the least one.
+      side: Number of rows and of columns.
+      step_px: Length of a step.
+
+    Returns:
+      [B, 2] int32, half a step at most; 0 at the border of the costs.
+    """
+    index = best[:, 0] * side + best[:, 1]
+
+    def cost(offset: int) -> Any:
+        within = ops.clip(index + offset, 0, side * side - 1)
+        return ops.take_along_axis(costs, within[:, None], axis=1)
+
+    moves = []
+    for axis, stride in enumerate((side, 1)):
+        before, here, after = cost(-stride), cost(0), cost(stride)
+        bend = before - 2 * here + after
+        least = 0.5 * (before - after) / ops.where(bend > 1e-6, bend, 1.0)
+        place = best[:, axis : axis + 1]
+        inside = (place > 0) & (place < side - 1) & (bend > 1e-6)
+        moves.append(ops.where(inside, ops.clip(least, -0.5, 0.5), 0.0))
+    return ops.cast(ops.round(step_px * ops.concatenate(moves, -1)), "int32")
 
 
 def _check_size(

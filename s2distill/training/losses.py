@@ -4,7 +4,8 @@ A mean over the valid pixels of one replica is not the mean over those of
 the whole batch, so nothing here divides: `objective.combine` does, once.
 
 Shapes: everything is [B, h, w, 1] float32 on the label grid. `weight` is 0
-where a target is unknown; the target's value there has no influence.
+where a target is unknown; what is predicted there has no influence, nor has
+the target, which is finite.
 """
 
 from typing import Any
@@ -33,6 +34,7 @@ def binary_cross_entropy(
     Returns:
       (sum of weighted nats, sum of weights), scalars.
     """
+    logits = _known(logits, weight)
     if temperature != 1.0:
         bounded = ops.clip(probs, 1e-4, 1 - 1e-4)
         teacher_logits = ops.log(bounded) - ops.log1p(-bounded)
@@ -62,7 +64,7 @@ def overlap_loss(logits: Any, probs: Any, weight: Any) -> tuple[Any, Any]:
     Source:
       Wang et al. 2023, "Jaccard Metric Losses", arXiv:2302.05666, eq. (6).
     """
-    found = ops.sigmoid(logits)
+    found = ops.sigmoid(_known(logits, weight))
     both, total = _weighted(found + probs, weight)
     apart, _ = _weighted(ops.absolute(found - probs), weight)
     # One pixel of grace keeps an empty batch at 0.
@@ -86,7 +88,7 @@ def density_divergence(
       (sum in nats, number of buildings in the target plus one). Counting by
       buildings, not pixels, keeps the loss of an average scene near 1.
     """
-    d = density + _DENSITY_EPSILON
+    d = _known(density, weight) + _DENSITY_EPSILON
     t = ops.maximum(target, 0.0) + _DENSITY_EPSILON
     total, _ = _weighted(t * (ops.log(t) - ops.log(d)) - t + d, weight)
     buildings, _ = _weighted(t, weight)
@@ -108,8 +110,9 @@ def height_error(height_m: Any, target_m: Any, weight: Any) -> tuple[Any, Any]:
       (sum in units of 10 m, sum of weights).
     """
     tallness = 1.0 + ops.maximum(target_m, 0.0) / _HEIGHT_UNIT_M
-    error = ops.absolute(height_m - target_m) / _HEIGHT_UNIT_M
-    return _weighted(error, weight * tallness)
+    error_m = ops.absolute(_known(height_m, weight) - target_m)
+    total, number = _weighted(error_m, weight * tallness)
+    return total / _HEIGHT_UNIT_M, number
 
 
 def height_scale_nats(
@@ -130,7 +133,8 @@ def height_scale_nats(
     Returns:
       (sum in nats, sum of weights).
     """
-    error_m = ops.stop_gradient(error_m)
+    error_m = _known(ops.stop_gradient(error_m), weight)
+    scale_m = ops.where(weight > 0, scale_m, 1.0)
     return _weighted(error_m / scale_m + ops.log(2.0 * scale_m), weight)
 
 
@@ -155,10 +159,13 @@ def absolute_error_m(height_m: Any, target_m: Any, spread_m: Any = None) -> Any:
 
 def image_error(image: Any, target: Any, weight: Any) -> tuple[Any, Any]:
     """Absolute error of the grey image, both in [0, 1]."""
-    return _weighted(ops.absolute(image - target), weight)
+    return _weighted(ops.absolute(_known(image, weight) - target), weight)
+
+
+def _known(predicted: Any, weight: Any) -> Any:
+    """Nothing where the weight is 0, which must silence NaN and infinity."""
+    return ops.where(weight > 0, predicted, 0.0)
 
 
 def _weighted(values: Any, weight: Any) -> tuple[Any, Any]:
-    # `where`: a weight of 0 must silence NaN and infinity too.
-    kept = ops.where(weight > 0, values * weight, ops.zeros_like(values))
-    return ops.sum(kept), ops.sum(weight)
+    return ops.sum(values * weight), ops.sum(weight)

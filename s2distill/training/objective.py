@@ -5,6 +5,8 @@ or have no weight in it, add nothing.
 """
 
 import dataclasses
+from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
@@ -16,9 +18,7 @@ from s2distill.training.edge import weigh_edges
 from s2distill.training.mixture import Target
 from s2distill.training.mixture import mix_targets
 
-# Between the label shifts that are tried: finer ones gain less than a loss
-# blurred by 10 m frames can tell.
-_SHIFT_STEP_M = 1.0
+_SHIFT_STEP_M = 1.0  # of label shifts, which are refined to a pixel
 _EDGE_M = 2.0  # what is near an outline
 
 _MASKS = ("building", "road")
@@ -90,6 +90,7 @@ def compute_losses(
     answers: dict[str, Any],
     targets: dict[str, Any],
     *,
+    shift_finder: Callable[[Sequence[Target]], Any] | None = None,
     sees_image: bool = False,
 ) -> dict[str, tuple[Any, Any]]:
     """Each part of the loss as (sum, weight).
@@ -98,6 +99,8 @@ def compute_losses(
       objective: Weights and temperature.
       answers: Of a network, see `models.heads`.
       targets: Of the pipeline, see `data.pipeline`.
+      shift_finder: Gives the shifts, from the logits, target and weight of
+        each mask; without it targets are taken where they lie.
       sees_image: Whether the network is fed the 50 cm image: then labels are
         shifted against that, and the grey image is not.
 
@@ -106,9 +109,16 @@ def compute_losses(
       "height_scale", "image": those whose targets are in the batch.
     """
     mixed = mix_targets(targets, hard_share=objective.hard_share)
-    if objective.label_shift_m and any(mask in mixed for mask in _MASKS):
-        fixed = {"image": mixed.pop("image")} if sees_image else {}
-        mixed = _align(objective, answers, mixed) | fixed
+    masks = [
+        (answers[f"{mask}_logits"], *mixed[mask])
+        for mask in _MASKS
+        if mask in mixed
+    ]
+    if shift_finder is not None and masks:
+        image = mixed.get("image")
+        mixed = alignment.shift_targets(mixed, shift_finder(masks))
+        if sees_image and image:
+            mixed["image"] = image
     parts = {
         mask: _mask_loss(objective, answers[f"{mask}_logits"], *mixed[mask])
         for mask in _MASKS
@@ -146,6 +156,16 @@ def combine(objective: Objective, parts: dict[str, tuple[Any, Any]]) -> Any:
     return total
 
 
+def make_shift_finder(objective: Objective) -> alignment.ShiftFinder | None:
+    """What finds the shifts that an objective allows, if any."""
+    if not objective.label_shift_m:
+        return None
+    return alignment.ShiftFinder(
+        radius_px=objective.label_shift_m / objective.label_gsd_m,
+        step_px=_to_px(_SHIFT_STEP_M, objective),
+    )
+
+
 def _mask_loss(
     objective: Objective, logits: Any, probs: Any, weight: Any
 ) -> tuple[Any, Any]:
@@ -161,21 +181,6 @@ def _mask_loss(
     )
     apart, _ = losses.overlap_loss(logits, probs, weight)
     return nats + objective.overlap * apart, total
-
-
-def _align(
-    objective: Objective, answers: dict[str, Any], mixed: dict[str, Target]
-) -> dict[str, Target]:
-    shifts = alignment.find_shifts(
-        [
-            (answers[f"{mask}_logits"], *mixed[mask])
-            for mask in _MASKS
-            if mask in mixed
-        ],
-        radius_px=objective.label_shift_m / objective.label_gsd_m,
-        step_px=_to_px(_SHIFT_STEP_M, objective),
-    )
-    return alignment.shift_targets(mixed, shifts)
 
 
 def _to_px(length_m: float, objective: Objective) -> int:

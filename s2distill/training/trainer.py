@@ -4,6 +4,7 @@
 `compute_loss`.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from s2distill.training.hint import answer_with_features
 from s2distill.training.objective import Objective
 from s2distill.training.objective import combine
 from s2distill.training.objective import compute_losses
+from s2distill.training.objective import make_shift_finder
 
 _PARTS = ("building", "road", "density", "height", "height_scale", "image")
 _HINT = "hint"
@@ -59,6 +61,7 @@ class Trainer(keras.Model):
         self.teacher_answers = tuple(teacher_answers)
         if teacher is not None:
             teacher.trainable = False
+        self.shift_finder = make_shift_finder(objective)
         self.hint = None
         if objective.hint:
             self._add_hint()
@@ -90,6 +93,7 @@ class Trainer(keras.Model):
             self.objective,
             y_pred,
             targets | soft,
+            shift_finder=self._find_shifts(training),
             sees_image="image" in self.network.input,
         )
         if self.hint is not None:
@@ -108,6 +112,11 @@ class Trainer(keras.Model):
                 sample_weight=targets["building_weight"],
             )
         return combine(self.objective, parts)
+
+    def _find_shifts(self, training: bool) -> Any:
+        if self.shift_finder is None:
+            return None
+        return functools.partial(self.shift_finder, training=training)
 
     def _add_hint(self) -> None:
         if self.teacher is None:

@@ -5,6 +5,7 @@ from s2distill.errors import ConfigError
 from s2distill.training.objective import Objective
 from s2distill.training.objective import combine
 from s2distill.training.objective import compute_losses
+from s2distill.training.objective import make_shift_finder
 
 SHAPE = (2, 4, 3, 1)
 
@@ -172,6 +173,13 @@ def moved_batch():
     return answers, targets
 
 
+def _compute_shifted(answers, targets, **keywords):
+    finder = make_shift_finder(_SHIFTED)
+    return compute_losses(
+        _SHIFTED, answers, targets, shift_finder=finder, **keywords
+    )
+
+
 def _means(parts):
     return {name: float(v) / float(w) for name, (v, w) in parts.items()}
 
@@ -179,7 +187,7 @@ def _means(parts):
 def test_the_loss_is_taken_where_the_labels_fit(moved_batch):
     answers, targets = moved_batch
     straight = _means(compute_losses(Objective(), answers, targets))
-    shifted = _means(compute_losses(_SHIFTED, answers, targets))
+    shifted = _means(_compute_shifted(answers, targets))
     assert set(shifted) == set(straight)
     assert straight["height"] > 0.1
     assert shifted["height"] == pytest.approx(0, abs=1e-6)
@@ -191,7 +199,7 @@ def test_the_loss_is_taken_where_the_labels_fit(moved_batch):
 def test_labels_shift_against_an_image_that_the_network_sees(moved_batch):
     answers, targets = moved_batch
     blind, sees = (
-        _means(compute_losses(_SHIFTED, answers, targets, sees_image=s))
+        _means(_compute_shifted(answers, targets, sees_image=s))
         for s in (False, True)
     )
     straight = _means(compute_losses(Objective(), answers, targets))
@@ -204,16 +212,24 @@ def test_labels_in_place_cost_what_they_cost_without_shifts(moved_batch):
         {k: v[:1] for k, v in side.items()} for side in moved_batch
     )
     straight = compute_losses(Objective(), answers, targets)
-    shifted = compute_losses(_SHIFTED, answers, targets)
+    shifted = _compute_shifted(answers, targets)
     for name, (value, weight) in straight.items():
         assert float(shifted[name][0]) == float(value)
         assert float(shifted[name][1]) == float(weight)
 
 
+def test_an_objective_says_how_far_and_how_finely_labels_shift():
+    assert make_shift_finder(Objective()) is None
+    finder = make_shift_finder(Objective(label_shift_m=3.0, label_gsd_m=0.5))
+    assert (finder.radius_px, finder.step_px) == (6, 2)
+    coarse = make_shift_finder(Objective(label_shift_m=5.0, label_gsd_m=2.5))
+    assert (coarse.radius_px, coarse.step_px) == (2, 1)
+
+
 def test_a_shift_needs_a_mask(moved_batch):
     answers, targets = moved_batch
     only = {k: v for k, v in targets.items() if k.startswith("height")}
-    assert _means(compute_losses(_SHIFTED, answers, only)) == _means(
+    assert _means(_compute_shifted(answers, only)) == _means(
         compute_losses(Objective(), answers, only)
     )
 

@@ -67,6 +67,22 @@ def test_a_live_teacher_is_asked_only_what_it_was_trained_for(wanted, names):
     assert set(soft) == {f"teacher_{name}" for name in names | weights}
 
 
+def test_labels_are_shifted_and_their_common_shift_is_followed(
+    tiny_student, batches
+):
+    objective = Objective(label_shift_m=5.0, label_gsd_m=2.5)
+    trainer = Trainer(tiny_student, objective)
+    trainer.shift_finder.mean_px.assign([5.0, -5.0])
+    trainer.compile(optimizer=keras.optimizers.Adam(1e-2))
+    trainer.evaluate(batches.take(1), verbose=0)
+    np.testing.assert_array_equal(trainer.shift_finder.mean_px, [5, -5])
+    trainer.fit(batches, steps_per_epoch=2, verbose=0, shuffle=False)
+    mean_px = np.abs(trainer.shift_finder.mean_px)
+    assert (mean_px < 5).all()
+    # Two batches take 4 % of it, or little more.
+    assert (mean_px > 4.5).all()
+
+
 @pytest.fixture
 def batches_with_image(batches):
     """The same with a 50 cm image that brightens with the buildings."""
