@@ -1,10 +1,13 @@
 """The plan: complete, in order, refused by no program, of equal budgets."""
 
 import dataclasses
+import importlib
+import pathlib
 
 import pytest
 
 from benchmarks.accuracy.atlanta_plan import make_atlanta_plan
+from benchmarks.accuracy.judging_stages import timed_networks
 from benchmarks.accuracy.model_stages import training_flags
 from benchmarks.accuracy.models import TEACHER
 from benchmarks.accuracy.models import make_models
@@ -13,6 +16,10 @@ from benchmarks.accuracy.preset import PRESETS
 from benchmarks.accuracy.preset import find_preset
 from benchmarks.accuracy.stage import check_stages
 from s2distill.errors import ConfigError
+from s2distill.flag_config import parse_config
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+FULL_FLAGS = sorted((ROOT / "configs").glob("benchmark_full_*.flags"))
 
 BUDGET = (
     "batch_size",
@@ -29,6 +36,37 @@ BUDGET = (
 def test_every_program_takes_its_stages(make_setup, preset):
     setup = dataclasses.replace(make_setup(), preset=find_preset(preset))
     check_stages([*make_plan(setup), *make_atlanta_plan(setup)])
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_every_network_has_the_size_that_is_asked_of_it(make_setup, name):
+    from s2distill.models.network import FRAME_NETWORKS
+    from s2distill.models.teacher import TEACHER_PRESETS
+
+    preset = find_preset(name)
+    sizes = {TEACHER: TEACHER_PRESETS} | {
+        network: presets for network, (presets, _) in FRAME_NETWORKS.items()
+    }
+    for network, size in timed_networks(preset):
+        assert size in sizes[network], network
+
+
+@pytest.mark.parametrize("path", FULL_FLAGS, ids=lambda path: path.stem)
+def test_a_flagfile_of_the_full_preset_is_its_stage(make_setup, path):
+    setup = dataclasses.replace(
+        make_setup("workdir/accuracy_full"),
+        preset=find_preset("full"),
+        precision="mixed_bfloat16",
+        seed=0,
+    )
+    stages = {stage.name: stage for stage in make_plan(setup)}
+    stage = stages[path.stem.removeprefix("benchmark_full_")]
+    config = importlib.import_module(stage.program).Config
+    found, wanted = (
+        parse_config(config, ["program", *lines])
+        for lines in ([f"--flagfile={path}"], stage.flag_lines())
+    )
+    assert found == wanted
 
 
 def test_an_unknown_preset_is_refused():

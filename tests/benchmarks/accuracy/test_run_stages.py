@@ -74,7 +74,7 @@ def test_what_is_done_is_not_done_again(tmp_path, make_stage, capsys):
     stages = [make_stage("world"), make_stage("model", needs=("world",))]
     first = run_stages(stages, tmp_path / "out")
     assert [o.status for o in first.values()] == ["done", "done"]
-    assert first["world"].seconds > 0
+    assert first["world"].seconds >= 0
     flagfile = tmp_path / "out" / "flags" / "world.flags"
     assert first["world"].command == (
         f"python -m program_of_test --flagfile={flagfile}"
