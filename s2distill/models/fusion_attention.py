@@ -92,6 +92,7 @@ class AttentionExchange(MaskedExchange):
         x_shape: tuple[int | None, ...],
         frame_valid_shape: tuple[int | None, ...],
     ) -> None:
+        """The weights of the summary, and of what frames are given of it."""
         self.summary.build(x_shape, frame_valid_shape)
         self._build_projection((None, *x_shape[1:]))
         self.built = True
