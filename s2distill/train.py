@@ -6,9 +6,10 @@ r"""Train a teacher, a student or a baseline on record folders.
 A teacher learns from labels (`--network=teacher`). A student learns from the
 teacher's answers: written into the records by data_prep.label_with_teacher,
 or given on the fly by `--teacher=WORKDIR`. With `--hard_share=1` it learns
-from labels alone. WORKDIR gets model.keras, config.json, run.flags,
-versions.json, metrics.jsonl, TensorBoard logs and a checkpoint; the same
-command resumes a run that was cut off.
+from labels alone. Where labels lie up to 3 m beside the frames,
+`--label_shift_m=3` finds out by how much, place by place. WORKDIR gets
+model.keras, config.json, run.flags, versions.json, metrics.jsonl, TensorBoard
+logs and a checkpoint; the same command resumes a run that was cut off.
 """
 
 import dataclasses
