@@ -17,7 +17,9 @@ from s2distill.models.fusion_statistics import MaskedExchange
 from s2distill.models.temporal_attention import AttentionPooling
 from s2distill.models.temporal_attention import TemporalAttention
 
-MAX_HEADS = 16  # as published
+# As published: 16 heads, of 8 channels each in the smaller networks.
+MAX_HEADS = 16
+LEAST_HEAD_CHANNELS = 8
 
 
 @keras.saving.register_keras_serializable(package="s2distill")
@@ -102,7 +104,9 @@ class AttentionExchange(MaskedExchange):
 
 
 def count_heads(channels: int) -> int:
-    """As many heads as divide the channels, `MAX_HEADS` at most."""
-    return max(
-        heads for heads in range(1, MAX_HEADS + 1) if not channels % heads
-    )
+    """As many heads as divide the channels; `MAX_HEADS` at most.
+
+    Each has `LEAST_HEAD_CHANNELS` or more, unless there is but one.
+    """
+    most = max(1, min(MAX_HEADS, channels // LEAST_HEAD_CHANNELS))
+    return max(n for n in range(1, most + 1) if not channels % n)

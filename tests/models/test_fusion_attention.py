@@ -82,7 +82,8 @@ def test_each_frame_is_given_the_same_projection_of_it(frames, check_layer):
 
 
 @pytest.mark.parametrize(
-    ("channels", "heads"), [(7, 7), (18, 9), (32, 16), (36, 12), (17, 1)]
+    ("channels", "heads"),
+    [(7, 1), (17, 1), (18, 2), (32, 4), (144, 16), (152, 8), (256, 16)],
 )
-def test_heads_divide_the_channels_and_are_sixteen_at_most(channels, heads):
+def test_heads_divide_the_channels_and_have_eight_or_more(channels, heads):
     assert count_heads(channels) == heads
