@@ -102,9 +102,12 @@ def make_window_features(
             else tf.cast(answers[name], tf.float32)
         )
         weight = _to_grid(seen, scale)
+        # Networks that pad what they are fed have layers that reach further.
+        height, width = tf.unstack(tf.shape(weight)[1:3])
+        planes = planes[:, :height, :width]
         features[name] = _pool(planes, weight, round(window_px * scale))
-    blocks = _cut(seen, window_px)
-    return features, tf.reduce_mean(blocks, axis=(2, 4))[..., 0]
+    share = _sum_windows(_pad(seen, window_px), window_px) / window_px**2
+    return features, share[..., 0]
 
 
 def make_composite(s2: tf.Tensor, frame_valid: tf.Tensor) -> tf.Tensor:
@@ -123,27 +126,38 @@ def _to_grid(seen: tf.Tensor, scale: float) -> tf.Tensor:
     if scale >= 1:
         return tf.repeat(tf.repeat(seen, round(scale), 1), round(scale), 2)
     # A pixel over the edge was not seen: the last one counts for its part.
-    return tf.reduce_mean(_cut(seen, round(1 / scale)), axis=(2, 4))
+    side = round(1 / scale)
+    return _sum_windows(_pad(seen, side), side) / side**2
 
 
 def _pool(planes: tf.Tensor, weight: tf.Tensor, side: int) -> tf.Tensor:
     """Weighted mean and standard deviation in squares of [B, h, w, C]."""
-    planes, weight = _cut(planes, side), _cut(weight, side)
-    total = tf.maximum(tf.reduce_sum(weight, (2, 4), True), 1e-6)
-    mean = tf.reduce_sum(planes * weight, (2, 4), True) / total
+    planes, weight = _pad(planes, side), _pad(weight, side)
+    total = tf.maximum(_sum_windows(weight, side), 1e-6)
+    mean = _sum_windows(planes * weight, side) / total
     # In two passes: the square of a mean would drown a small variance.
-    variance = tf.reduce_sum((planes - mean) ** 2 * weight, (2, 4), True)
-    both = tf.concat([mean, tf.sqrt(variance / total)], axis=-1)
-    return both[:, :, 0, :, 0]
+    fine = tf.repeat(tf.repeat(mean, side, 1), side, 2)
+    variance = _sum_windows((planes - fine) ** 2 * weight, side) / total
+    return tf.concat([mean, tf.sqrt(variance)], axis=-1)
 
 
-def _cut(planes: tf.Tensor, side: int) -> tf.Tensor:
-    """[B, h, w, C] to squares [B, rows, side, cols, side, C], padded by 0."""
+def _pad(planes: tf.Tensor, side: int) -> tf.Tensor:
+    """Zeros at the bottom and right until squares of `side` fit."""
     shape = tf.shape(planes)
-    height, width = shape[1], shape[2]
-    padded = tf.pad(
-        planes, [[0, 0], [0, -height % side], [0, -width % side], [0, 0]]
-    )
-    rows, cols = -(-height // side), -(-width // side)
-    channels = planes.shape[-1]
-    return tf.reshape(padded, [shape[0], rows, side, cols, side, channels])
+    rows, cols = -shape[1] % side, -shape[2] % side
+    return tf.pad(planes, [[0, 0], [0, rows], [0, cols], [0, 0]])
+
+
+def _sum_windows(planes: tf.Tensor, side: int) -> tf.Tensor:
+    """[B, h, w, C] to [B, h / side, w / side, C] sums in squares of ground.
+
+    Rows, then columns, each as the middle one of three axes: twice as fast
+    as one sum over two of six axes.
+    """
+    shape, channels = tf.shape(planes), planes.shape[-1]
+    rows, cols = shape[1] // side, shape[2] // side
+    strips = tf.reshape(planes, [shape[0] * rows, side, shape[2] * channels])
+    strips = tf.reduce_sum(strips, axis=1)
+    squares = tf.reshape(strips, [shape[0] * rows * cols, side, channels])
+    squares = tf.reduce_sum(squares, axis=1)
+    return tf.reshape(squares, [shape[0], rows, cols, channels])
