@@ -183,16 +183,17 @@ def register_image(
     )
     shift_m = S2_PIXEL_M * math.hypot(found.shift_row_px, found.shift_col_px)
     alike = (
-        found.correlation >= _LEAST_CORRELATION
+        found.correlation >= max(_LEAST_CORRELATION, found.chance)
         and found.confidence >= _LEAST_CONFIDENCE
     )
     if not alike or shift_m > max_shift_m:
         raise GridError(
             f"{image.path} fits {frames.paths[0]} and others best when moved "
-            f"by {shift_m:.1f} m, correlation {found.correlation:.2f}, "
-            f"{found.confidence:.2f} above other places: not to be believed "
-            f"with --max_shift_m={max_shift_m:g}; check --image_crs and "
-            "--image_transform, or pass --noregister"
+            f"by {shift_m:.1f} m, correlation {found.correlation:.2f} "
+            f"(chance may reach {found.chance:.2f}), {found.confidence:.2f} "
+            "above other places: not to be believed with --max_shift_m="
+            f"{max_shift_m:g}; check --image_crs and --image_transform, or "
+            "pass --noregister"
         )
     return found
 

@@ -78,6 +78,8 @@ def test_a_known_shift_of_a_degraded_real_picture_is_found_within_a_metre(
     assert error_m < 1.0
     assert found.correlation > 0.9
     assert found.confidence > 0.2
+    # 12 / sqrt(n) of 45 x 45 pixels, less what the shift leaves uncovered.
+    assert 12 / 45 < found.chance < 12 / 40
 
 
 def test_holes_in_the_picture_do_not_move_it(atlanta):
@@ -105,8 +107,7 @@ def test_frames_of_another_place_give_no_confidence(atlanta):
         np.ones(other.shape, np.uint8),
         max_shift_px=3,
     )
-    assert found.correlation < 0.3
-    assert found.confidence < 0.1
+    assert found.correlation < found.chance
 
 
 def test_the_median_leaves_out_what_is_masked():
