@@ -13,6 +13,7 @@ from s2distill.errors import BandError
 from s2distill.errors import ConfigError
 from s2distill.errors import ModelError
 from s2distill.errors import RecordError
+from s2distill.serving.window_features import COMPOSITE
 from s2distill.training_run import Run
 from s2distill.training_run import load_run
 from s2distill.training_run import write_run
@@ -146,6 +147,28 @@ def test_everything_is_fitted_and_taken_by_export_and_evaluate(
         "validation split: toy"
         in (tmp_path / "scores" / "table.txt").read_text()
     )
+
+
+def test_windows_of_the_train_split_are_seen_with_fewer_frames_too(
+    make_config, workdir
+):
+    config, model = make_config(batch_size=2), load_run(workdir)
+    one_frame = dataclasses.replace(model, frames=1)
+    scales = {COMPOSITE: 1.0}
+
+    def spreads(split, run=model):
+        """Of the composite over time, by batch of 2 tiles of 4 windows."""
+        found = calibrate.collect_windows(config, run, split, scales)
+        return found[COMPOSITE][:, 2:4].mean(axis=1)
+
+    training = spreads("train")
+    assert len(training) == 40
+    # Of 3 frames: all, two, one; of one frame nothing spreads over time.
+    assert training[:8].min() > 0
+    assert training[8:16].min() > 0
+    np.testing.assert_allclose(training[16:24], 0, atol=1e-6)
+    assert spreads("validation").min() > 0
+    np.testing.assert_allclose(spreads("validation", one_frame), 0, atol=1e-6)
 
 
 def test_flags_overrule_what_was_fitted(make_config, workdir, tmp_path):
